@@ -1,0 +1,39 @@
+//! Guestlist: invite-only identity for multi-tenant products, served as one GraphQL schema.
+//!
+//! Modules stand in reading order: from the command line inward to the slices, then what they share.
+//! `docs/ARCHITECTURE.md` is the map.
+
+pub mod cli;
+pub mod config;
+
+pub mod app;
+pub mod http;
+pub mod schema;
+pub mod worker;
+
+pub mod auth;
+pub mod invitation;
+pub mod membership;
+pub mod onboarding;
+pub mod role;
+pub mod tenant;
+pub mod user;
+
+pub mod event;
+pub mod mail;
+pub mod outbox;
+
+pub mod actor;
+pub mod clock;
+pub mod db;
+pub mod email;
+pub mod error;
+pub mod graphql;
+pub mod id;
+pub mod keys;
+pub mod limits;
+pub mod page;
+pub mod password;
+pub mod permission;
+pub mod telemetry;
+pub mod text;
