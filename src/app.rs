@@ -1,0 +1,79 @@
+//! The only shared state: cheap to clone, handed to every service function.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::auth::AccessKeys;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::Result;
+use crate::id::{IdSource, TypedId};
+use crate::keys::Keys;
+use crate::mail::Mailer;
+use crate::password::Hasher;
+
+/// What a running service consists of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Checked settings.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// Where the present comes from.
+    pub clock: Clock,
+    /// Secrets derived from `SECRET_KEY`.
+    pub keys: Keys,
+    /// Keys that sign and verify access tokens.
+    pub access_keys: AccessKeys,
+    /// Hashes passwords.
+    pub hasher: Hasher,
+    /// Renders and sends mail.
+    pub mailer: Mailer,
+    /// Rung after a commit that leaves mail to be sent.
+    pub mail_waiting: Notify,
+    ids: IdSource,
+}
+
+/// Handle to the running service.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// Puts a service together over an open, migrated database.
+    ///
+    /// # Errors
+    /// When the signing keys cannot be read, or the mail templates or transport are unsound.
+    pub async fn new(config: Config, db: Db, clock: Clock) -> Result<Self> {
+        let keys = Keys::new(&config.secret_key, &config.secret_key_previous);
+        let access_keys = AccessKeys::load(&db, &keys, clock.now()).await?;
+        let hasher = Hasher::new(config.password)?;
+        let mailer = Mailer::new(&config)?;
+        Ok(Self(Arc::new(Parts {
+            config,
+            db,
+            clock,
+            keys,
+            access_keys,
+            hasher,
+            mailer,
+            mail_waiting: Notify::new(),
+            ids: IdSource::default(),
+        })))
+    }
+
+    /// A fresh identifier that sorts after those made before it.
+    pub fn fresh_id<T: TypedId>(&self) -> T {
+        self.ids.fresh(self.clock.now())
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

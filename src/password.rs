@@ -1,0 +1,284 @@
+//! Passwords: rules, hashing and a bounded amount of hashing at a time.
+//!
+//! Text is composed (NFC) before it is hashed, as NIST SP 800-63B §3.1.1.2 advises, so that the same
+//! characters typed on two systems are the same password.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::config::PasswordRules;
+use crate::error::{Error, ErrorCode, Result};
+
+/// Most characters of a password.
+pub const MAX_CHARS: usize = 256;
+/// Most bytes of a password.
+pub const MAX_BYTES: usize = 1_024;
+/// Hashes that may wait for their turn before new ones are refused.
+const QUEUE: usize = 64;
+
+/// Hashes and verifies passwords on a bounded number of blocking threads.
+#[derive(Clone, Debug)]
+pub struct Hasher(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    rules: PasswordRules,
+    argon2: Argon2<'static>,
+    /// Hash of a random text: verifying against it costs what a real one costs, and never succeeds.
+    dummy: String,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    verified: AtomicUsize,
+}
+
+/// A place in the queue, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Hasher {
+    /// A hasher with as many permits as there are cores.
+    ///
+    /// # Errors
+    /// When the parameters are out of bounds, or there is no randomness for the dummy hash.
+    pub fn new(rules: PasswordRules) -> Result<Self> {
+        let params = Params::new(rules.memory, rules.passes, rules.lanes, None)
+            .map_err(|e| Error::internal(e.to_string()))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let random = crate::keys::fresh_secret().map_err(|e| Error::internal(e.to_string()))?;
+        let dummy = hash_text(&argon2, random.expose_secret())?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self(Arc::new(Inner {
+            rules,
+            argon2,
+            dummy,
+            permits: Arc::new(Semaphore::new(cores)),
+            waiting: AtomicUsize::new(0),
+            verified: AtomicUsize::new(0),
+        })))
+    }
+
+    /// Checks a password that somebody chooses. `context` is what must not be in it: name, address, tenant.
+    ///
+    /// # Errors
+    /// `WEAK_PASSWORD` with advice.
+    pub fn check(&self, password: &SecretString, context: &[&str]) -> Result<()> {
+        let weak = |message: String| Err(Error::refused(ErrorCode::WeakPassword, message));
+        let text = normalise(password);
+        let chars = text.chars().count();
+        let min = self.0.rules.min as usize;
+        if chars < min {
+            return weak(format!("Use at least {min} characters."));
+        }
+        if chars > MAX_CHARS || text.len() > MAX_BYTES {
+            return weak(format!("Use at most {MAX_CHARS} characters."));
+        }
+        let local_parts = context.iter().filter_map(|c| c.split_once('@').map(|(local, _)| local));
+        let words: Vec<&str> = context.iter().copied().chain(local_parts).chain(["guestlist"]).collect();
+        let estimate = zxcvbn::zxcvbn(&text, &words);
+        if u8::from(estimate.score()) >= self.0.rules.score {
+            return Ok(());
+        }
+        let feedback = estimate.feedback();
+        let warning = feedback.and_then(|f| f.warning()).map(|w| format!("{w} ")).unwrap_or_default();
+        weak(format!("{warning}Choose a password that is harder to guess: a few unrelated words do well."))
+    }
+
+    /// Hashes a password with the present parameters (a PHC string).
+    ///
+    /// # Errors
+    /// `OVERLOADED` when too many are waiting.
+    pub async fn hash(&self, password: &SecretString) -> Result<String> {
+        let text = normalise(password);
+        self.run(move |inner| hash_text(&inner.argon2, &text)).await?
+    }
+
+    /// Whether `password` belongs to `hash`. Without a hash the same work is done, and the answer is no.
+    ///
+    /// # Errors
+    /// `OVERLOADED` when too many are waiting.
+    pub async fn verify(&self, password: &SecretString, hash: Option<String>) -> Result<bool> {
+        let text = normalise(password);
+        let sound = text.len() <= MAX_BYTES;
+        self.run(move |inner| {
+            inner.verified.fetch_add(1, Ordering::SeqCst);
+            let known = hash.is_some();
+            let hash = hash.unwrap_or_else(|| inner.dummy.clone());
+            let text = if sound { text.as_str() } else { "" };
+            let good = PasswordHash::new(&hash)
+                .is_ok_and(|parsed| inner.argon2.verify_password(text.as_bytes(), &parsed).is_ok());
+            good && known && sound
+        })
+        .await
+    }
+
+    /// Whether `hash` was made with other parameters than the present ones.
+    #[must_use]
+    pub fn is_outdated(&self, hash: &str) -> bool {
+        let params = PasswordHash::new(hash).ok().and_then(|parsed| Params::try_from(&parsed).ok());
+        params.is_none_or(|p| {
+            let rules = &self.0.rules;
+            (p.m_cost(), p.t_cost(), p.p_cost()) != (rules.memory, rules.passes, rules.lanes)
+        })
+    }
+
+    /// How many passwords were compared with a hash since the start.
+    #[must_use]
+    pub fn verifications(&self) -> usize {
+        self.0.verified.load(Ordering::SeqCst)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> T + Send + 'static) -> Result<T> {
+        let inner = &self.0;
+        let place = Place(&inner.waiting);
+        if inner.waiting.fetch_add(1, Ordering::SeqCst) >= QUEUE + inner.permits.available_permits() {
+            return Err(Error::Overloaded(Duration::from_secs(1)));
+        }
+        let permit = Arc::clone(&inner.permits).acquire_owned().await.map_err(Error::internal)?;
+        let shared = Arc::clone(inner);
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&shared)
+        })
+        .await
+        .map_err(Error::internal);
+        drop(place);
+        done
+    }
+}
+
+fn normalise(password: &SecretString) -> String {
+    password.expose_secret().nfc().collect()
+}
+
+fn hash_text(argon2: &Argon2<'_>, text: &str) -> Result<String> {
+    let hash = argon2.hash_password(text.as_bytes()).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(memory: u32) -> PasswordRules {
+        PasswordRules { memory, passes: 1, lanes: 1, min: 8, score: 3 }
+    }
+
+    fn hasher() -> Hasher {
+        Hasher::new(rules(8)).unwrap()
+    }
+
+    fn secret(text: &str) -> SecretString {
+        text.to_owned().into()
+    }
+
+    #[test]
+    fn t11_weak_and_contextual_passwords_are_refused() {
+        let hasher = hasher();
+        let context = ["Annabel Lee", "annabel.lee@example.com", "Kingdom by the Sea"];
+        for text in [
+            "password",
+            "12345678",
+            "qwertyuiop",
+            "iloveyou1",
+            "Passw0rd!",
+            "letmein123",
+            "annabel.lee",
+            "annabellee1",
+            "guestlist1",
+            "aaaaaaaaaa",
+            "abcdefghij",
+            "short",
+            "",
+            "11111111",
+            "password123",
+            "trustno1!",
+            "sunshine1",
+            "football1",
+            "Annabel Lee",
+            "kingdom by the sea",
+        ] {
+            let error = hasher.check(&secret(text), &context).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::WeakPassword, "{text}");
+        }
+        assert!(hasher.check(&secret("correct horse battery staple"), &context).is_ok());
+    }
+
+    #[tokio::test]
+    async fn t9_length_is_bounded_and_every_character_counts() {
+        let hasher = hasher();
+        let long: String = "pé".repeat(128);
+        assert!(hasher.check(&secret(&"x1Z§".repeat(64)), &[]).is_ok());
+        assert!(hasher.check(&secret(&"x1Z§".repeat(65)), &[]).is_err());
+        let hash = hasher.hash(&secret(&long)).await.unwrap();
+        assert!(hasher.verify(&secret(&long), Some(hash.clone())).await.unwrap());
+        for at in [72, 255] {
+            let other: String =
+                long.chars().enumerate().map(|(i, c)| if i == at { 'x' } else { c }).collect();
+            assert!(!hasher.verify(&secret(&other), Some(hash.clone())).await.unwrap(), "character {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn t13_composed_and_decomposed_letters_are_the_same_password() {
+        let hasher = hasher();
+        let hash = hasher.hash(&secret("caf\u{e9} noir du matin")).await.unwrap();
+        assert!(hasher.verify(&secret("cafe\u{301} noir du matin"), Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn t2_the_dummy_never_verifies_and_costs_what_a_hash_costs() {
+        let hasher = hasher();
+        for text in ["", "password", "dummy", "guestlist", &hasher.0.dummy.clone()] {
+            assert!(!hasher.verify(&secret(text), None).await.unwrap(), "{text}");
+        }
+        assert!(!hasher.is_outdated(&hasher.0.dummy));
+    }
+
+    #[tokio::test]
+    async fn other_parameters_make_a_hash_outdated() {
+        let hash = hasher().hash(&secret("some password")).await.unwrap();
+        let stronger = Hasher::new(rules(16)).unwrap();
+        assert!(stronger.is_outdated(&hash));
+        assert!(stronger.verify(&secret("some password"), Some(hash)).await.unwrap());
+        assert!(stronger.is_outdated("nonsense"));
+    }
+
+    #[tokio::test]
+    async fn t10_a_full_queue_refuses_at_once_and_drains() {
+        let hasher = hasher();
+        let held = hasher
+            .0
+            .permits
+            .clone()
+            .acquire_many_owned(hasher.0.permits.available_permits() as u32)
+            .await
+            .unwrap();
+        let waiting: Vec<_> = (0..QUEUE)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move { hasher.hash(&secret("x")).await })
+            })
+            .collect();
+        while hasher.0.waiting.load(Ordering::SeqCst) < QUEUE {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(hasher.hash(&secret("x")).await.unwrap_err().code(), ErrorCode::Overloaded);
+        drop(held);
+        for task in waiting {
+            assert!(task.await.unwrap().is_ok());
+        }
+        assert_eq!(hasher.0.waiting.load(Ordering::SeqCst), 0);
+    }
+}
