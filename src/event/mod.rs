@@ -1,0 +1,132 @@
+//! Events: append-only facts. Audit log, live feed and webhooks read the same table.
+//!
+//! An event is written in the transaction that changed something, so that there is one exactly when the
+//! change is real.
+
+mod model;
+pub mod service;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::id::{InvitationId, MembershipId, SessionId, TenantId, TypedId as _, UserId};
+
+pub use model::Model as Event;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What happened. `docs/API.md` lists every kind.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EventKind {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl EventKind {
+            /// Every kind, by the name that is stored and shown.
+            pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$name, $text),)*];
+
+            /// The dotted name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An account was made.
+    UserCreated = "user.created",
+    /// An address became known to be its user's.
+    UserEmailVerified = "user.email_verified",
+    /// A tenant was made.
+    TenantCreated = "tenant.created",
+    /// Somebody became a member.
+    MembershipCreated = "membership.created",
+    /// Somebody was invited.
+    InvitationCreated = "invitation.created",
+    /// An invitation was sent again with a new link.
+    InvitationResent = "invitation.resent",
+    /// An invitation was accepted.
+    InvitationAccepted = "invitation.accepted",
+    /// An invitation was declined.
+    InvitationDeclined = "invitation.declined",
+    /// An invitation was withdrawn, or lost its ground.
+    InvitationCancelled = "invitation.cancelled",
+    /// An invitation ran out.
+    InvitationExpired = "invitation.expired",
+    /// Somebody signed in.
+    SessionCreated = "session.created",
+    /// A session ended before its time.
+    SessionRevoked = "session.revoked",
+    /// A refresh token was used again after it had been replaced; the session was ended.
+    SessionReuseDetected = "session.reuse_detected",
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An account.
+    User(UserId),
+    /// A tenant.
+    Tenant(TenantId),
+    /// A membership.
+    Membership(MembershipId),
+    /// An invitation.
+    Invitation(InvitationId),
+    /// A session.
+    Session(SessionId),
+}
+
+impl Subject {
+    /// Name of the type as the schema has it, and the identifier.
+    #[must_use]
+    pub fn parts(self) -> (&'static str, Uuid) {
+        match self {
+            Self::User(id) => ("User", id.uuid()),
+            Self::Tenant(id) => ("Tenant", id.uuid()),
+            Self::Membership(id) => ("Membership", id.uuid()),
+            Self::Invitation(id) => ("Invitation", id.uuid()),
+            Self::Session(id) => ("Session", id.uuid()),
+        }
+    }
+}
+
+/// A fact about to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// The tenant it happened in, if it was in one.
+    pub tenant_id: Option<TenantId>,
+    /// What it is about.
+    pub subject: Subject,
+    /// The user who did it, where it is not the actor (somebody who has just made an account).
+    pub by: Option<UserId>,
+    /// More about it; never a token, password or address.
+    pub data: Value,
+}
+
+impl NewEvent {
+    /// A fact without further data, done by the actor.
+    #[must_use]
+    pub fn of(kind: EventKind, tenant_id: Option<TenantId>, subject: Subject) -> Self {
+        Self { kind, tenant_id, subject, by: None, data: Value::Object(serde_json::Map::new()) }
+    }
+
+    /// The same fact with more about it.
+    #[must_use]
+    pub fn with(mut self, data: Value) -> Self {
+        self.data = data;
+        self
+    }
+
+    /// The same fact, done by `user`.
+    #[must_use]
+    pub fn by(mut self, user: UserId) -> Self {
+        self.by = Some(user);
+        self
+    }
+}

@@ -1,0 +1,149 @@
+//! Mail: a variant per mail, rendered from templates, handed to a transport.
+//!
+//! Each mail has a text part, written by hand, and an HTML part. Its `Message-ID` comes from the outbox row,
+//! so that a copy sent twice is recognised as one.
+
+pub mod capture;
+mod render;
+pub mod smtp;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use lettre::message::Mailbox;
+
+use crate::clock::Instant;
+use crate::config::{Config, MailTarget};
+use crate::error::{Error, Result};
+use crate::id::OutboxId;
+use capture::CapturedMail;
+use smtp::Smtp;
+
+/// A mail, with everything that its text needs.
+#[derive(Clone, Debug)]
+pub enum Mail {
+    /// Somebody is invited to a tenant.
+    Invitation(Box<InvitationMail>),
+    /// Proves that the settings work.
+    Test {
+        /// Who asked for it.
+        to: Mailbox,
+    },
+}
+
+/// What stands in an invitation mail.
+#[derive(Clone, Debug)]
+pub struct InvitationMail {
+    /// The invited address.
+    pub to: Mailbox,
+    /// Where answers go: the inviter.
+    pub reply_to: Option<Mailbox>,
+    /// Name of the tenant.
+    pub tenant_name: String,
+    /// Name of the inviter.
+    pub inviter_name: String,
+    /// Name of the role.
+    pub role_name: String,
+    /// Note to the invitee, plain text.
+    pub note: Option<String>,
+    /// Link that accepts.
+    pub link: String,
+    /// The token in the link, for mail gateways that cut fragments.
+    pub token: String,
+    /// When the invitation ends.
+    pub expires_at: Instant,
+    /// Language of the mail.
+    pub locale: String,
+}
+
+/// Why a mail was not sent; the text is the server's answer or what went wrong on the way.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The server refused this mail for good.
+    #[error("the mail server refused the mail: {0}")]
+    Refused(String),
+    /// Another attempt may succeed: the server is away, busy, or will not talk to us as configured.
+    #[error("the mail server did not take the mail: {0}")]
+    PutOff(String),
+}
+
+#[derive(Clone, Debug)]
+enum Transport {
+    Smtp(Box<Smtp>),
+    Folder(PathBuf),
+    Captured(PathBuf),
+    Memory(Arc<Mutex<Vec<CapturedMail>>>),
+}
+
+/// Renders mails and hands them over.
+#[derive(Debug)]
+pub struct Mailer {
+    templates: minijinja::Environment<'static>,
+    transport: Transport,
+    from: lettre::Address,
+}
+
+impl Mailer {
+    /// A mailer for the configured target. Every template is compiled here.
+    ///
+    /// # Errors
+    /// When a template, the sender or the mail server's certificate authority is unsound.
+    pub fn new(config: &Config) -> Result<Self> {
+        let transport = match &config.mail {
+            MailTarget::Smtp(url) => Transport::Smtp(Box::new(Smtp::new(url).map_err(Error::internal)?)),
+            MailTarget::Folder(folder) => Transport::Folder(folder.clone()),
+            MailTarget::Captured(folder) => Transport::Captured(folder.clone()),
+            MailTarget::Memory => Transport::Memory(Arc::default()),
+        };
+        let from = config.mail_from.parse().map_err(Error::internal)?;
+        Ok(Self { templates: render::templates().map_err(Error::internal)?, transport, from })
+    }
+
+    /// Sends one mail and returns the server's answer.
+    ///
+    /// # Errors
+    /// [`SendError`] with what the server said.
+    pub async fn send(&self, id: OutboxId, mail: &Mail, now: Instant) -> Result<String, SendError> {
+        let failed = |e: &dyn std::fmt::Display| SendError::PutOff(format!("could not be rendered: {e}"));
+        let rendered = render::render(&self.templates, mail).map_err(|e| failed(&e))?;
+        let message = render::message(&self.from, id, mail, &rendered, now).map_err(|e| failed(&e))?;
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.send(message).await,
+            Transport::Folder(folder) => capture::write_eml(folder, id, &message.formatted()).await,
+            Transport::Captured(folder) => {
+                capture::store(folder, CapturedMail::new(id, mail, &rendered, &message, now)).await
+            }
+            Transport::Memory(mails) => {
+                let captured = CapturedMail::new(id, mail, &rendered, &message, now);
+                mails.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(captured);
+                Ok("250 kept in memory".to_owned())
+            }
+        }
+    }
+
+    /// Mails that were kept instead of sent, oldest first; empty where mail is sent.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub async fn captured(&self) -> std::io::Result<Vec<CapturedMail>> {
+        match &self.transport {
+            Transport::Captured(folder) => capture::list(folder).await,
+            Transport::Memory(mails) => {
+                Ok(mails.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone())
+            }
+            Transport::Smtp(_) | Transport::Folder(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Where mail goes, in a few words for the banner.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.transport {
+            Transport::Smtp(smtp) => smtp.describe(),
+            Transport::Folder(folder) => format!("written to {}", folder.display()),
+            Transport::Captured(_) | Transport::Memory(_) => "captured, not sent".to_owned(),
+        }
+    }
+}

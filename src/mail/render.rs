@@ -1,0 +1,123 @@
+//! From a [`Mail`] to a MIME message.
+
+use std::time::SystemTime;
+
+use lettre::Message;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+
+use super::Mail;
+use crate::clock::Instant;
+use crate::id::{OutboxId, TypedId as _};
+
+/// Longest name that is shown in a mail, in characters.
+const NAME_SHOWN: usize = 60;
+
+/// The parts of a mail as text.
+#[derive(Clone, Debug)]
+pub(super) struct Rendered {
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) html: String,
+}
+
+pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_auto_escape_callback(
+        |name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None },
+    );
+    for (name, source) in [
+        ("base.html", include_str!("templates/base.html")),
+        ("invitation.txt", include_str!("templates/invitation.txt")),
+        ("invitation.html", include_str!("templates/invitation.html")),
+        ("test.txt", include_str!("templates/test.txt")),
+        ("test.html", include_str!("templates/test.html")),
+    ] {
+        env.add_template(name, source)?;
+    }
+    Ok(env)
+}
+
+pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, minijinja::Error> {
+    let (name, subject, values) = match mail {
+        Mail::Invitation(mail) => {
+            let tenant = shown(&mail.tenant_name);
+            let values = context! {
+                locale => &mail.locale,
+                to => mail.to.email.to_string(),
+                tenant => &tenant,
+                inviter => shown(&mail.inviter_name),
+                role => shown(&mail.role_name),
+                note => &mail.note,
+                link => &mail.link,
+                token => &mail.token,
+                expires => mail.expires_at.format("%A, %-d %B %Y at %H:%M UTC").to_string(),
+            };
+            ("invitation", format!("You are invited to join {tenant}"), values)
+        }
+        Mail::Test { to } => (
+            "test",
+            "Guestlist can send mail".to_owned(),
+            context! { locale => "en", to => to.email.to_string() },
+        ),
+    };
+    let part = |extension: &str| env.get_template(&format!("{name}.{extension}"))?.render(&values);
+    Ok(Rendered { subject, text: part("txt")?, html: part("html")? })
+}
+
+pub(super) fn message(
+    from: &lettre::Address,
+    id: OutboxId,
+    mail: &Mail,
+    rendered: &Rendered,
+    now: Instant,
+) -> Result<Message, lettre::error::Error> {
+    let (to, sender, reply_to, locale) = match mail {
+        Mail::Invitation(mail) => {
+            let sender = format!("{} via Guestlist", shown(&mail.tenant_name));
+            (&mail.to, sender, mail.reply_to.clone(), mail.locale.as_str())
+        }
+        Mail::Test { to } => (to, "Guestlist".to_owned(), None, "en"),
+    };
+    let mut builder = Message::builder()
+        .from(Mailbox::new(Some(sender), from.clone()))
+        .to(to.clone())
+        .subject(&rendered.subject)
+        .date(SystemTime::from(now))
+        .message_id(Some(format!("<{}@{}>", id.global(), from.domain())));
+    if let Some(reply_to) = reply_to {
+        builder = builder.reply_to(reply_to);
+    }
+    let parts = MultiPart::alternative_plain_html(rendered.text.clone(), rendered.html.clone());
+    let mut message = builder.multipart(parts)?;
+    for (name, value) in [
+        (HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"),
+        (HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"),
+        (HeaderName::new_from_ascii_str("Content-Language"), locale),
+    ] {
+        message.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
+    }
+    Ok(message)
+}
+
+/// A name as mails show it: on one line, cut to 60 characters, and with nothing that a mail program would
+/// turn into a link.
+pub(super) fn shown(name: &str) -> String {
+    let line: String = name.chars().filter(|c| !c.is_control()).collect();
+    let mut short: String = line.chars().take(NAME_SHOWN).collect();
+    if line.chars().count() > NAME_SHOWN {
+        short.push('…');
+    }
+    let mut out = String::with_capacity(short.len());
+    let mut chars = short.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        let joins = matches!(c, '.' | ':' | '@') && chars.peek().is_some_and(|next| !next.is_whitespace());
+        if joins {
+            out.push(' ');
+        }
+    }
+    out
+}

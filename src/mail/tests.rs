@@ -1,0 +1,86 @@
+//! Mails as their readers get them.
+
+use mail_parser::{HeaderValue, MessageParser};
+
+use super::render::{message, render, shown, templates};
+use super::{InvitationMail, Mail};
+use crate::clock::Instant;
+
+fn invitation(tenant: &str, note: Option<&str>) -> Mail {
+    Mail::Invitation(Box::new(InvitationMail {
+        to: "Ann <ann@example.com>".parse().unwrap(),
+        reply_to: Some("bob@example.com".parse().unwrap()),
+        tenant_name: tenant.to_owned(),
+        inviter_name: "Bob <b>".to_owned(),
+        role_name: "Member".to_owned(),
+        note: note.map(str::to_owned),
+        link: "https://id.example.com/accept#gl_inv_x".to_owned(),
+        token: "gl_inv_x".to_owned(),
+        expires_at: Instant::from_timestamp_millis(604_800_000).unwrap(),
+        locale: "en".to_owned(),
+    }))
+}
+
+fn raw(mail: &Mail) -> Vec<u8> {
+    let rendered = render(&templates().unwrap(), mail).unwrap();
+    let from = "guestlist@id.example.com".parse().unwrap();
+    let id = uuid::Uuid::from_u128(7).into();
+    message(&from, id, mail, &rendered, Instant::default()).unwrap().formatted()
+}
+
+#[test]
+fn an_invitation_parses_back_with_its_headers_and_both_parts() {
+    let raw = raw(&invitation("Acme", Some("Hello\nthere")));
+    let parsed = MessageParser::new().parse(&raw).unwrap();
+    assert_eq!(parsed.subject(), Some("You are invited to join Acme"));
+    assert_eq!(parsed.message_id(), Some("out_00000000000000000000000000000007@id.example.com"));
+    assert_eq!(parsed.from().unwrap().first().unwrap().name(), Some("Acme via Guestlist"));
+    assert_eq!(parsed.reply_to().unwrap().first().unwrap().address(), Some("bob@example.com"));
+    for (name, value) in [
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", "en"),
+    ] {
+        let header = parsed.header(name).cloned();
+        let text = match header {
+            Some(HeaderValue::Text(text)) => text.into_owned(),
+            Some(HeaderValue::TextList(list)) => list.join(","),
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(text, value);
+    }
+    let text = parsed.body_text(0).unwrap();
+    let html = parsed.body_html(0).unwrap();
+    for part in [&text, &html] {
+        assert!(part.contains("https://id.example.com/accept#gl_inv_x"), "{part}");
+        assert!(part.contains("Thursday, 8 January 1970 at 00:00 UTC"), "{part}");
+    }
+    assert!(text.contains("\ngl_inv_x"), "{text}");
+    assert!(text.contains("Hello\n") && html.contains("Hello\n"));
+}
+
+#[test]
+fn t41_names_are_escaped_and_make_no_links() {
+    let raw = raw(&invitation("<img src=x> http://evil.example", Some("<script>alert(1)</script>")));
+    let parsed = MessageParser::new().parse(&raw).unwrap();
+    let html = parsed.body_html(0).unwrap();
+    assert!(!html.contains("<img") && !html.contains("<script>"), "{html}");
+    for part in [html, parsed.body_text(0).unwrap(), parsed.subject().unwrap().into()] {
+        assert!(!part.contains("evil.example") && !part.contains("http://"), "{part}");
+    }
+}
+
+#[test]
+fn t43_a_line_break_in_a_name_adds_no_header() {
+    let raw = raw(&invitation("Acme\r\nBcc: evil@example.com", None));
+    let parsed = MessageParser::new().parse(&raw).unwrap();
+    assert!(parsed.bcc().is_none());
+    assert_eq!(parsed.to().unwrap().iter().count(), 1);
+}
+
+#[test]
+fn names_are_cut_to_60_characters() {
+    assert_eq!(shown(&"x".repeat(61)).chars().count(), 61);
+    assert!(shown(&"x".repeat(61)).ends_with('…'));
+    assert_eq!(shown("Dr. No"), "Dr. No");
+}

@@ -1,0 +1,184 @@
+//! Rows of `outbox`.
+
+#![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
+use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
+
+use crate::clock::Instant;
+use crate::id::{OutboxId, TenantId};
+
+/// Where a mail stands. `NONE` in the schema is the absence of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum DeliveryState {
+    /// Waits for its first attempt.
+    #[sea_orm(string_value = "queued")]
+    Queued,
+    /// Was put off; another attempt follows.
+    #[sea_orm(string_value = "retrying")]
+    Retrying,
+    /// The mail server took it.
+    #[sea_orm(string_value = "sent")]
+    Sent,
+    /// The mail server refused it for good.
+    #[sea_orm(string_value = "failed")]
+    Failed,
+    /// Its reason was gone before it was sent.
+    #[sea_orm(string_value = "suppressed")]
+    Suppressed,
+}
+
+/// Which mail it is; says how to read `subject_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum MailKind {
+    /// An invitation, with its link.
+    #[sea_orm(string_value = "invitation")]
+    Invitation,
+}
+
+/// One mail that is or was owed.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox")]
+pub struct Model {
+    /// Identifier; makes the `Message-ID`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: OutboxId,
+    /// The tenant that caused it.
+    pub tenant_id: Option<TenantId>,
+    /// Which mail it is.
+    pub kind: MailKind,
+    /// What it is about.
+    pub subject_id: Uuid,
+    /// Generation of the link in it.
+    pub generation: i64,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts made so far.
+    pub attempts: i64,
+    /// When it was owed.
+    pub created_at: Instant,
+    /// When the next attempt is due.
+    pub next_attempt_at: Option<Instant>,
+    /// When the last attempt was made.
+    pub last_attempt_at: Option<Instant>,
+    /// From when on it is pointless.
+    pub give_up_at: Instant,
+    /// Until when a worker has it.
+    pub lease_until: Option<Instant>,
+    /// The mail server's last answer.
+    pub last_reply: Option<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// States in which something is still to be done.
+const OPEN: [DeliveryState; 2] = [DeliveryState::Queued, DeliveryState::Retrying];
+
+pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(row.id),
+        tenant_id: Set(row.tenant_id),
+        kind: Set(row.kind),
+        subject_id: Set(row.subject_id),
+        generation: Set(row.generation),
+        state: Set(row.state),
+        attempts: Set(row.attempts),
+        created_at: Set(row.created_at),
+        next_attempt_at: Set(row.next_attempt_at),
+        last_attempt_at: Set(row.last_attempt_at),
+        give_up_at: Set(row.give_up_at),
+        lease_until: Set(row.lease_until),
+        last_reply: Set(row.last_reply),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[OutboxId]) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
+}
+
+/// Rows whose next attempt is due and that no worker has, oldest first.
+pub(super) async fn due(db: &impl ConnectionTrait, now: Instant, most: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::State.is_in(OPEN))
+        .filter(Column::NextAttemptAt.lte(now))
+        .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lte(now)))
+        .order_by_asc(Column::NextAttemptAt)
+        .limit(most)
+        .all(db)
+        .await
+}
+
+/// Takes a row for one attempt; `false` when somebody else was quicker.
+pub(super) async fn claim(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    now: Instant,
+    until: Instant,
+) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(until))
+        .col_expr(Column::Attempts, Expr::value(row.attempts + 1))
+        .col_expr(Column::LastAttemptAt, Expr::value(now))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::Attempts.eq(row.attempts))
+        .filter(Column::State.is_in(OPEN))
+        .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lte(now)));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub(super) struct Ending {
+    pub(super) state: DeliveryState,
+    pub(super) next_attempt_at: Option<Instant>,
+    pub(super) last_reply: Option<String>,
+}
+
+/// Records how attempt number `attempt` ended; without effect when another attempt has begun since.
+pub(super) async fn complete(
+    db: &impl ConnectionTrait,
+    id: OutboxId,
+    attempt: i64,
+    ending: Ending,
+) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::State, Expr::value(ending.state))
+        .col_expr(Column::NextAttemptAt, Expr::value(ending.next_attempt_at))
+        .col_expr(Column::LastReply, Expr::value(ending.last_reply))
+        .col_expr(Column::LeaseUntil, Expr::value(Option::<Instant>::None))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Attempts.eq(attempt))
+        .filter(Column::State.is_in(OPEN));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+pub(super) async fn suppress(db: &impl ConnectionTrait, id: OutboxId) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::State, Expr::value(DeliveryState::Suppressed))
+        .col_expr(Column::NextAttemptAt, Expr::value(Option::<Instant>::None))
+        .filter(Column::Id.eq(id))
+        .filter(Column::State.is_in(OPEN));
+    update.exec(db).await.map(drop)
+}
+
+pub(super) async fn release_leases(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(Option::<Instant>::None))
+        .filter(Column::State.is_in(OPEN));
+    update.exec(db).await.map(drop)
+}
+
+/// Identifiers of rows in any of the given states, for use inside a larger query.
+pub(super) fn ids_in(states: &[DeliveryState]) -> SelectStatement {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::State.is_in(states.iter().copied()))
+        .into_query()
+}

@@ -1,0 +1,207 @@
+//! Owing mails, and paying.
+
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::SelectStatement;
+use uuid::Uuid;
+
+use super::model::{self, DeliveryState, Ending, MailKind, Model};
+use crate::app::App;
+use crate::clock::Instant;
+use crate::error::Result;
+use crate::id::{OutboxId, TenantId, TypedId as _};
+use crate::mail::{Mail, SendError};
+
+/// Rows that one worker sends at a time.
+const BATCH: u64 = 8;
+/// How long a worker may take for one attempt: longer than the mail server's time-outs together.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// Waiting times after the first attempts; the last one repeats.
+const RETRIES: [TimeDelta; 6] = [
+    TimeDelta::minutes(1),
+    TimeDelta::minutes(5),
+    TimeDelta::minutes(15),
+    TimeDelta::hours(1),
+    TimeDelta::hours(3),
+    TimeDelta::hours(6),
+];
+/// Longest answer of a mail server that is kept, in bytes.
+const REPLY_MAX: usize = 500;
+
+/// A mail about to be owed.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMail {
+    /// Which mail it is.
+    pub kind: MailKind,
+    /// The tenant that causes it.
+    pub tenant_id: Option<TenantId>,
+    /// What it is about.
+    pub subject_id: Uuid,
+    /// Generation of the link in it.
+    pub generation: i64,
+    /// From when on it is pointless.
+    pub give_up_at: Instant,
+}
+
+/// Owes a mail, in the transaction that causes it. Ring [`App::mail_waiting`](crate::app::Parts::mail_waiting)
+/// after the commit.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn enqueue(app: &App, db: &impl ConnectionTrait, new: NewMail) -> Result<OutboxId> {
+    let now = app.clock.now();
+    let id = app.fresh_id();
+    let row = Model {
+        id,
+        tenant_id: new.tenant_id,
+        kind: new.kind,
+        subject_id: new.subject_id,
+        generation: new.generation,
+        state: DeliveryState::Queued,
+        attempts: 0,
+        created_at: now,
+        next_attempt_at: Some(now),
+        last_attempt_at: None,
+        give_up_at: new.give_up_at,
+        lease_until: None,
+        last_reply: None,
+    };
+    model::insert(db, row).await?;
+    Ok(id)
+}
+
+/// A mail whose reason is gone is not sent any more; one that was sent stays sent.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn suppress(db: &impl ConnectionTrait, id: OutboxId) -> Result<()> {
+    Ok(model::suppress(db, id).await?)
+}
+
+/// Mails by identifier.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[OutboxId]) -> Result<Vec<Model>> {
+    Ok(model::by_ids(db, ids).await?)
+}
+
+/// A query for the identifiers of mails in any of the given states.
+#[must_use]
+pub fn ids_in(states: &[DeliveryState]) -> SelectStatement {
+    model::ids_in(states)
+}
+
+/// Gives back every lease. Only for the one process that may serve a SQLite file: what held them is dead.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn release_leases(app: &App) -> Result<()> {
+    Ok(model::release_leases(app.db.writer()).await?)
+}
+
+/// Makes one attempt for every mail that is due, a few at a time, and says how many were attempted.
+///
+/// `render` makes the mail from its row right before it is sent; `None` when its reason is gone.
+///
+/// # Errors
+/// Whatever the database says. A mail that cannot be rendered or sent is put off, and stops nobody else.
+pub async fn deliver_due<F, Fut>(app: &App, render: F) -> Result<u64>
+where
+    F: Fn(App, Model) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = Result<Option<Mail>>> + Send,
+{
+    let mut attempted = 0;
+    loop {
+        let now = app.clock.now();
+        let due = model::due(app.db.reader(), now, BATCH).await?;
+        let mut running = tokio::task::JoinSet::new();
+        for row in due {
+            if model::claim(app.db.writer(), &row, now, now + LEASE).await? {
+                let (app, render) = (app.clone(), render.clone());
+                running.spawn(async move { attempt(&app, row, render).await });
+                attempted += 1;
+            }
+        }
+        if running.is_empty() {
+            return Ok(attempted);
+        }
+        while let Some(done) = running.join_next().await {
+            match done {
+                Ok(result) => result?,
+                Err(error) => {
+                    tracing::error!(%error, "sending a mail ended unexpectedly; its lease will run out")
+                }
+            }
+        }
+    }
+}
+
+async fn attempt<F, Fut>(app: &App, row: Model, render: F) -> Result<()>
+where
+    F: Fn(App, Model) -> Fut,
+    Fut: Future<Output = Result<Option<Mail>>>,
+{
+    let number = row.attempts + 1;
+    let ending = match render(app.clone(), row.clone()).await {
+        Ok(None) => Ending { state: DeliveryState::Suppressed, next_attempt_at: None, last_reply: None },
+        Ok(Some(mail)) => match app.mailer.send(row.id, &mail, app.clock.now()).await {
+            Ok(reply) => {
+                Ending { state: DeliveryState::Sent, next_attempt_at: None, last_reply: Some(reply) }
+            }
+            Err(SendError::Refused(reply)) => {
+                Ending { state: DeliveryState::Failed, next_attempt_at: None, last_reply: Some(reply) }
+            }
+            Err(SendError::PutOff(reply)) => put_off(app, &row, reply),
+        },
+        Err(error) => {
+            tracing::error!(mail = %row.id.global(), cause = ?error, "a mail cannot be rendered");
+            put_off(app, &row, "The mail could not be rendered; the logs say why.".to_owned())
+        }
+    };
+    tracing::info!(mail = %row.id.global(), kind = ?row.kind, attempt = number, state = ?ending.state, "mail attempted");
+    let reply = ending.last_reply.map(|reply| crate::text::clip(&reply, REPLY_MAX));
+    let ending = Ending { last_reply: reply, ..ending };
+    // A database that is away for a moment must not turn one delivery into two.
+    for wait in [100, 400, 1_600] {
+        match model::complete(app.db.writer(), row.id, number, ending.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(error) => tracing::warn!(%error, "cannot record how a mail went; trying again"),
+        }
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+    model::complete(app.db.writer(), row.id, number, ending).await?;
+    Ok(())
+}
+
+fn put_off(app: &App, row: &Model, reply: String) -> Ending {
+    let next = app.clock.now() + waiting_time(row.attempts, app.config.mail_retry_scale);
+    let (state, next_attempt_at) = if next < row.give_up_at {
+        (DeliveryState::Retrying, Some(next))
+    } else {
+        (DeliveryState::Failed, None)
+    };
+    Ending { state, next_attempt_at, last_reply: Some(reply) }
+}
+
+/// How long to wait after `failures` earlier attempts and the one just made.
+fn waiting_time(failures: i64, scale: f64) -> TimeDelta {
+    let index = usize::try_from(failures).unwrap_or_default().min(RETRIES.len() - 1);
+    let millis = RETRIES[index].num_milliseconds() as f64 * scale;
+    TimeDelta::milliseconds(millis as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_follow_after_1_5_15_minutes_1_3_and_then_every_6_hours() {
+        let minutes: Vec<i64> = (0..8).map(|n| waiting_time(n, 1.0).num_minutes()).collect();
+        assert_eq!(minutes, [1, 5, 15, 60, 180, 360, 360, 360]);
+        assert_eq!(waiting_time(0, 0.01).num_milliseconds(), 600);
+    }
+}
