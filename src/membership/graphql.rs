@@ -1,0 +1,58 @@
+//! Memberships in the schema.
+
+use async_graphql::{Context, ID, Object};
+
+use super::{Membership, MembershipStatus};
+use crate::error::Error;
+use crate::graphql::{DateTime, GqlResult, RequestContext as _, global};
+use crate::role::graphql::RoleObject;
+use crate::tenant::graphql::TenantObject;
+use crate::user::graphql::UserObject;
+
+/// A membership as its user and the tenant's members see it.
+#[derive(Clone, Debug)]
+pub struct MembershipObject(pub Membership);
+
+/// One person in one tenant, with a role.
+#[Object(name = "Membership")]
+impl MembershipObject {
+    /// Global id.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// Tenant that the person is in.
+    async fn tenant(&self, ctx: &Context<'_>) -> GqlResult<TenantObject> {
+        Ok(TenantObject(present(ctx.rows().load_one(self.0.tenant_id).await?)?))
+    }
+
+    /// Person who is in it.
+    async fn user(&self, ctx: &Context<'_>) -> GqlResult<UserObject> {
+        Ok(UserObject(present(ctx.rows().load_one(self.0.user_id).await?)?))
+    }
+
+    /// Role of the person in the tenant.
+    async fn role(&self, ctx: &Context<'_>) -> GqlResult<RoleObject> {
+        Ok(RoleObject(present(ctx.rows().load_one(self.0.role_id).await?)?))
+    }
+
+    /// Whether it counts.
+    async fn status(&self) -> MembershipStatus {
+        self.0.status
+    }
+
+    /// When the person joined.
+    async fn joined_at(&self) -> DateTime {
+        DateTime(self.0.joined_at)
+    }
+
+    /// When a session of theirs last began or went on in this tenant.
+    async fn last_seen_at(&self) -> Option<DateTime> {
+        self.0.last_seen_at.map(DateTime)
+    }
+}
+
+/// A row that foreign keys promise.
+fn present<T>(row: Option<T>) -> GqlResult<T> {
+    row.ok_or_else(|| Error::internal("a membership refers to a row that does not exist").into())
+}

@@ -1,0 +1,99 @@
+//! Rows of `membership`.
+
+#![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, QueryOrder};
+
+use crate::clock::Instant;
+use crate::id::{MembershipId, RoleId, TenantId, UserId};
+
+/// Whether a membership counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum MembershipStatus {
+    /// Counts.
+    #[sea_orm(string_value = "active")]
+    Active,
+    /// Kept, and worth nothing until it is reinstated.
+    #[sea_orm(string_value = "suspended")]
+    Suspended,
+}
+
+/// One person in one tenant.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "membership")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: MembershipId,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The person.
+    pub user_id: UserId,
+    /// What they are in it.
+    pub role_id: RoleId,
+    /// Whether it counts.
+    pub status: MembershipStatus,
+    /// When they joined.
+    pub joined_at: Instant,
+    /// When a session last began or went on in this tenant.
+    pub last_seen_at: Option<Instant>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn scoped(tenant: TenantId) -> Select<Entity> {
+    Entity::find().filter(Column::TenantId.eq(tenant))
+}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(row.id),
+        tenant_id: Set(row.tenant_id),
+        user_id: Set(row.user_id),
+        role_id: Set(row.role_id),
+        status: Set(row.status),
+        joined_at: Set(row.joined_at),
+        last_seen_at: Set(row.last_seen_at),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+pub(super) async fn of_user(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    user: UserId,
+) -> Result<Option<Model>, DbErr> {
+    scoped(tenant).filter(Column::UserId.eq(user)).one(db).await
+}
+
+/// A user's memberships in every tenant; their own to see.
+pub(super) async fn of_user_all_tenants(
+    db: &impl ConnectionTrait,
+    user: UserId,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::UserId.eq(user)).order_by_asc(Column::Id).all(db).await
+}
+
+pub(super) async fn by_id_all_tenants(
+    db: &impl ConnectionTrait,
+    id: MembershipId,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).one(db).await
+}
+
+pub(super) async fn set_seen(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    user: UserId,
+    at: Instant,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::LastSeenAt, Expr::value(at))
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::UserId.eq(user));
+    update.exec(db).await.map(drop)
+}

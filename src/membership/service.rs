@@ -1,0 +1,170 @@
+//! What can be done with memberships.
+
+use sea_orm::ConnectionTrait;
+
+use super::model::{self, MembershipStatus, Model};
+use crate::actor::{Actor, Authority};
+use crate::app::App;
+use crate::error::{Error, ErrorCode, Result, Unique};
+use crate::id::{MembershipId, RoleId, TenantId, UserId};
+use crate::permission::Permissions;
+use crate::role;
+use crate::tenant::{self, Tenant, TenantStatus};
+
+/// What `actor` may do in a tenant, read now, with the tenant itself. Every tenant-scoped operation begins
+/// here.
+///
+/// # Errors
+/// `UNAUTHENTICATED` for strangers; `NOT_FOUND` at `tenantId` when there is no such tenant, or the actor is no
+/// active member of it and does not administer the platform.
+pub async fn authority(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    tenant_id: TenantId,
+) -> Result<(Tenant, Authority)> {
+    actor.known()?;
+    let hidden = || Error::not_found("tenant").at("tenantId");
+    let tenant = tenant::service::find(db, tenant_id).await?.ok_or_else(hidden)?;
+    if actor.is_platform_admin() {
+        let permissions = Permissions::all();
+        let authority =
+            Authority { tenant_id, role_id: None, is_owner: false, is_platform_admin: true, permissions };
+        return Ok((tenant, authority));
+    }
+    if tenant.status == TenantStatus::Deleted {
+        return Err(hidden());
+    }
+    let user_id = actor.signed_in()?.user_id;
+    let authority = of_member(db, tenant_id, user_id).await?.ok_or_else(hidden)?;
+    Ok((tenant, authority))
+}
+
+/// What an active member may do; `None` for anybody else.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn of_member(
+    db: &impl ConnectionTrait,
+    tenant_id: TenantId,
+    user: UserId,
+) -> Result<Option<Authority>> {
+    let Some(membership) = active(db, tenant_id, user).await? else { return Ok(None) };
+    let role = role::service::get(db, membership.role_id).await?;
+    Ok(Some(Authority {
+        tenant_id,
+        role_id: Some(role.id),
+        is_owner: role.built_in && role.key == role::OWNER,
+        is_platform_admin: false,
+        permissions: role.permissions,
+    }))
+}
+
+/// The membership of a user in a tenant, active or not.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn find(db: &impl ConnectionTrait, tenant: TenantId, user: UserId) -> Result<Option<Model>> {
+    Ok(model::of_user(db, tenant, user).await?)
+}
+
+async fn active(db: &impl ConnectionTrait, tenant: TenantId, user: UserId) -> Result<Option<Model>> {
+    let membership = find(db, tenant, user).await?;
+    Ok(membership.filter(|m| m.status == MembershipStatus::Active))
+}
+
+/// Adds a member. The membership that stands already is returned unchanged, with `false`.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn join(
+    app: &App,
+    db: &impl ConnectionTrait,
+    tenant_id: TenantId,
+    user_id: UserId,
+    role_id: RoleId,
+) -> Result<(Model, bool)> {
+    if let Some(present) = find(db, tenant_id, user_id).await? {
+        return Ok((present, false));
+    }
+    let now = app.clock.now();
+    let membership = Model {
+        id: app.fresh_id(),
+        tenant_id,
+        user_id,
+        role_id,
+        status: MembershipStatus::Active,
+        joined_at: now,
+        last_seen_at: Some(now),
+    };
+    match model::insert(db, membership.clone()).await {
+        Ok(()) => Ok((membership, true)),
+        Err(error) if Unique::violated(&error) == Some(Unique::Membership) => {
+            Err(Error::internal("two requests added one member at the same instant"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A user's memberships in tenants that can be used, oldest first: their own to see.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn of_user(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<(Model, Tenant)>> {
+    let memberships = model::of_user_all_tenants(db, user).await?;
+    let ids: Vec<TenantId> = memberships.iter().map(|m| m.tenant_id).collect();
+    let tenants = tenant::service::by_ids(db, &ids).await?;
+    let with_tenant = |m: Model| {
+        let tenant = tenants.iter().find(|t| t.id == m.tenant_id && t.status != TenantStatus::Deleted)?;
+        Some((m, tenant.clone()))
+    };
+    Ok(memberships.into_iter().filter_map(with_tenant).collect())
+}
+
+/// The tenant with this identifier, when the actor is in it or administers the platform.
+///
+/// # Errors
+/// `UNAUTHENTICATED` for strangers.
+pub async fn visible_tenant(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    id: TenantId,
+) -> Result<Option<Tenant>> {
+    match authority(db, actor, id).await {
+        Ok((tenant, _)) => Ok(Some(tenant)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The membership with this identifier, when the actor may see it: their own, or one of a tenant they are in.
+///
+/// # Errors
+/// `UNAUTHENTICATED` for strangers.
+pub async fn visible(db: &impl ConnectionTrait, actor: &Actor, id: MembershipId) -> Result<Option<Model>> {
+    actor.known()?;
+    let Some(membership) = model::by_id_all_tenants(db, id).await? else { return Ok(None) };
+    let seen = actor.user_id() == Some(membership.user_id)
+        || visible_tenant(db, actor, membership.tenant_id).await?.is_some();
+    Ok(seen.then_some(membership))
+}
+
+/// Notes that a session of the member began or went on.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn seen(app: &App, db: &impl ConnectionTrait, tenant: TenantId, user: UserId) -> Result<()> {
+    Ok(model::set_seen(db, tenant, user, app.clock.now()).await?)
+}
+
+/// Whether two users are active members of one tenant, so that they may see each other.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn share_a_tenant(db: &impl ConnectionTrait, one: UserId, other: UserId) -> Result<bool> {
+    let active = |rows: Vec<(Model, Tenant)>| -> Vec<TenantId> {
+        let live = |m: &Model| m.status == MembershipStatus::Active;
+        rows.into_iter().filter(|(m, _)| live(m)).map(|(m, _)| m.tenant_id).collect()
+    };
+    let mine = active(of_user(db, one).await?);
+    Ok(active(of_user(db, other).await?).iter().any(|id| mine.contains(id)))
+}

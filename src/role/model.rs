@@ -1,0 +1,68 @@
+//! Rows of `role`.
+
+#![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, QueryOrder};
+
+use crate::clock::Instant;
+use crate::id::{RoleId, TenantId};
+use crate::permission::Permissions;
+
+/// One role of one tenant.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "role")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: RoleId,
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// Lower-case key, unique in the tenant.
+    pub key: String,
+    /// Name that people see.
+    pub name: String,
+    /// What it permits.
+    pub permissions: Permissions,
+    /// Whether it came with the tenant and cannot be changed.
+    pub built_in: bool,
+    /// When it was made.
+    pub created_at: Instant,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+fn scoped(tenant: TenantId) -> Select<Entity> {
+    Entity::find().filter(Column::TenantId.eq(tenant))
+}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, role: Model) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(role.id),
+        tenant_id: Set(role.tenant_id),
+        key: Set(role.key),
+        name: Set(role.name),
+        permissions: Set(role.permissions),
+        built_in: Set(role.built_in),
+        created_at: Set(role.created_at),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+pub(super) async fn by_key(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    key: &str,
+) -> Result<Option<Model>, DbErr> {
+    scoped(tenant).filter(Column::Key.eq(key)).one(db).await
+}
+
+pub(super) async fn of_tenants(db: &impl ConnectionTrait, tenants: &[TenantId]) -> Result<Vec<Model>, DbErr> {
+    let rows = Entity::find().filter(Column::TenantId.is_in(tenants.iter().copied()));
+    rows.order_by_desc(Column::BuiltIn).order_by_asc(Column::Id).all(db).await
+}
+
+pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[RoleId]) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
+}

@@ -1,0 +1,116 @@
+//! Rows of `user`.
+
+#![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+
+use crate::clock::Instant;
+use crate::email::Email;
+use crate::id::{TenantId, UserId};
+
+/// Whether an account can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum UserStatus {
+    /// In use.
+    #[sea_orm(string_value = "active")]
+    Active,
+    /// Cannot sign in.
+    #[sea_orm(string_value = "suspended")]
+    Suspended,
+}
+
+/// One account.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: UserId,
+    /// Address as it was typed.
+    pub email: String,
+    /// Canonical address, unique.
+    pub email_norm: String,
+    /// When the address was known to be theirs.
+    pub email_verified_at: Option<Instant>,
+    /// Name that people see.
+    pub name: String,
+    /// Argon2id hash (PHC string).
+    pub password_hash: Option<String>,
+    /// Whether they administer the platform.
+    pub is_superuser: bool,
+    /// Whether the account can be used.
+    pub status: UserStatus,
+    /// Tenant that the last session spoke for.
+    pub last_tenant_id: Option<TenantId>,
+    /// When the password was set.
+    pub password_changed_at: Option<Instant>,
+    /// When the account was made.
+    pub created_at: Instant,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, user: Model) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(user.id),
+        email: Set(user.email),
+        email_norm: Set(user.email_norm),
+        email_verified_at: Set(user.email_verified_at),
+        name: Set(user.name),
+        password_hash: Set(user.password_hash),
+        is_superuser: Set(user.is_superuser),
+        status: Set(user.status),
+        last_tenant_id: Set(user.last_tenant_id),
+        password_changed_at: Set(user.password_changed_at),
+        created_at: Set(user.created_at),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+pub(super) async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::EmailNorm.eq(email.norm())).one(db).await
+}
+
+pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
+}
+
+pub(super) async fn any_superuser(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(Entity::find().filter(Column::IsSuperuser.eq(true)).one(db).await?.is_some())
+}
+
+pub(super) async fn set_last_tenant(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    tenant: TenantId,
+) -> Result<(), DbErr> {
+    let update =
+        Entity::update_many().col_expr(Column::LastTenantId, Expr::value(tenant)).filter(Column::Id.eq(id));
+    update.exec(db).await.map(drop)
+}
+
+pub(super) async fn set_verified(db: &impl ConnectionTrait, id: UserId, at: Instant) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::EmailVerifiedAt, Expr::value(at))
+        .filter(Column::Id.eq(id))
+        .filter(Column::EmailVerifiedAt.is_null());
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+/// Puts a hash of the same password in place of `old`; leaves a password that was changed meanwhile alone.
+pub(super) async fn replace_hash(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    old: &str,
+    new: String,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(new))
+        .filter(Column::Id.eq(id))
+        .filter(Column::PasswordHash.eq(old));
+    update.exec(db).await.map(drop)
+}

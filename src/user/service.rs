@@ -1,0 +1,143 @@
+//! What can be done with accounts.
+
+use sea_orm::ConnectionTrait;
+use secrecy::SecretString;
+
+use super::model::{self, Model, UserStatus};
+use crate::app::App;
+use crate::clock::Instant;
+use crate::email::Email;
+use crate::error::{Error, ErrorCode, Result, Unique};
+use crate::event::{self, EventKind, NewEvent, Subject};
+use crate::id::{TenantId, UserId};
+use crate::text;
+
+/// A new account, its password already hashed.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// Address of the account.
+    pub email: Email,
+    /// When the address was known to be theirs; `None` while it is not.
+    pub verified_at: Option<Instant>,
+    /// Checked name.
+    pub name: String,
+    /// Argon2id hash (PHC string).
+    pub password_hash: String,
+    /// Whether they administer the platform.
+    pub is_superuser: bool,
+}
+
+/// Writes an account's row. `None` when the address has an account already.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn insert(app: &App, db: &impl ConnectionTrait, new: NewUser) -> Result<Option<Model>> {
+    let now = app.clock.now();
+    let user = Model {
+        id: app.fresh_id(),
+        email: new.email.typed().to_owned(),
+        email_norm: new.email.norm().to_owned(),
+        email_verified_at: new.verified_at,
+        name: new.name,
+        password_hash: Some(new.password_hash),
+        is_superuser: new.is_superuser,
+        status: UserStatus::Active,
+        last_tenant_id: None,
+        password_changed_at: Some(now),
+        created_at: now,
+    };
+    match model::insert(db, user.clone()).await {
+        Ok(()) => Ok(Some(user)),
+        Err(error) if Unique::violated(&error) == Some(Unique::UserEmail) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes a platform administrator; for the command line on the host.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for address or name, or when the address has an account; `WEAK_PASSWORD`.
+pub async fn create_superuser(app: &App, email: &str, name: &str, password: &SecretString) -> Result<Model> {
+    let email = Email::parse(email).map_err(|e| Error::bad_input("email", e.to_string()))?;
+    let name = text::name("name", name)?;
+    app.hasher.check(password, &[&name, email.norm()])?;
+    let password_hash = app.hasher.hash(password).await?;
+    let txn = app.db.begin_write().await?;
+    let new = NewUser { email, verified_at: Some(app.clock.now()), name, password_hash, is_superuser: true };
+    let Some(user) = insert(app, &txn, new).await? else {
+        return Err(Error::bad_input("email", "This address has an account already."));
+    };
+    let created = NewEvent::of(EventKind::UserCreated, None, Subject::User(user.id));
+    event::service::record(app, &txn, &crate::actor::Actor::operator(), created).await?;
+    txn.commit().await?;
+    Ok(user)
+}
+
+/// The account with this address.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option<Model>> {
+    Ok(model::by_email(db, email).await?)
+}
+
+/// Accounts by identifier.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Model>> {
+    Ok(model::by_ids(db, ids).await?)
+}
+
+/// The account with this identifier.
+///
+/// # Errors
+/// `NOT_FOUND`.
+pub async fn get(db: &impl ConnectionTrait, id: UserId) -> Result<Model> {
+    model::by_ids(db, &[id]).await?.pop().ok_or_else(|| Error::not_found("user"))
+}
+
+/// Whether anybody administers the platform yet.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn any_superuser(db: &impl ConnectionTrait) -> Result<bool> {
+    Ok(model::any_superuser(db).await?)
+}
+
+/// Remembers the tenant that a session speaks for, so that the next sign-in begins there.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn remember_tenant(db: &impl ConnectionTrait, id: UserId, tenant: TenantId) -> Result<()> {
+    Ok(model::set_last_tenant(db, id, tenant).await?)
+}
+
+/// Marks the address as theirs; `false` when it was already.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn verify_email(app: &App, db: &impl ConnectionTrait, id: UserId) -> Result<bool> {
+    Ok(model::set_verified(db, id, app.clock.now()).await?)
+}
+
+/// Replaces a hash by one of the same password with the present parameters.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn replace_hash(db: &impl ConnectionTrait, id: UserId, old: &str, new: String) -> Result<()> {
+    Ok(model::replace_hash(db, id, old, new).await?)
+}
+
+/// Refuses an account that is suspended.
+///
+/// # Errors
+/// `ACCOUNT_SUSPENDED`.
+pub fn require_active(user: &Model) -> Result<()> {
+    match user.status {
+        UserStatus::Active => Ok(()),
+        UserStatus::Suspended => {
+            Err(Error::refused(ErrorCode::AccountSuspended, "This account is suspended."))
+        }
+    }
+}
