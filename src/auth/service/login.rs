@@ -1,0 +1,112 @@
+//! Signing in with address and password.
+
+use chrono::TimeDelta;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Tokens, begin_session, principal_of, tokens};
+use crate::actor::{Actor, Principal};
+use crate::app::App;
+use crate::email::Email;
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::TenantId;
+use crate::limits::{self, Limit};
+use crate::membership::MembershipStatus;
+use crate::password;
+use crate::tenant::TenantStatus;
+use crate::user::{User, UserStatus};
+use crate::{membership, tenant, user};
+
+const WINDOW: TimeDelta = TimeDelta::minutes(15);
+
+/// A new session.
+#[derive(Debug)]
+pub struct Login {
+    /// Its tokens.
+    pub tokens: Tokens,
+    /// Who it speaks for.
+    pub principal: Principal,
+}
+
+/// Signs in. Answers alike, in words and in time, whether or not there is such an account.
+///
+/// # Errors
+/// `BAD_USER_INPUT` for an address that is none, `INVALID_CREDENTIALS`, `RATE_LIMITED`, `OVERLOADED`, and
+/// `NOT_FOUND` at `tenantId` for a tenant that the user is not in.
+pub async fn login(
+    app: &App,
+    actor: &Actor,
+    email: &str,
+    password: &SecretString,
+    tenant_id: Option<TenantId>,
+) -> Result<Login> {
+    let email = Email::parse(email).map_err(|e| Error::bad_input("email", e.to_string()))?;
+    if password.expose_secret().len() > password::MAX_BYTES {
+        return Err(Error::bad_input("password", "A password has at most 256 characters."));
+    }
+    reserve(app, actor, &email).await?;
+    let found = user::service::by_email(app.db.reader(), &email).await?;
+    let hash = found.as_ref().and_then(|user| user.password_hash.clone());
+    let good = app.hasher.verify(password, hash).await?;
+    let Some(user) = found.filter(|user| good && user.status == UserStatus::Active) else {
+        return Err(Error::refused(
+            ErrorCode::InvalidCredentials,
+            "The e-mail address or the password is wrong.",
+        ));
+    };
+    rehash(app, &user, password).await;
+
+    let txn = app.db.begin_write().await?;
+    let tenant_id = choose_tenant(&txn, &user, tenant_id).await?;
+    let session = begin_session(app, &txn, &actor.origin, &user, tenant_id).await?;
+    let tokens = tokens(app, &txn, &session).await?;
+    let principal = principal_of(app, &txn, session.id).await?;
+    txn.commit().await?;
+    let principal = principal.ok_or_else(|| Error::internal("a session ended as it began"))?;
+    Ok(Login { tokens, principal })
+}
+
+/// Counts the attempt against the address and the client's network, or refuses it and counts nothing.
+async fn reserve(app: &App, actor: &Actor, email: &Email) -> Result<()> {
+    let limits = app.config.limits;
+    let txn = app.db.begin_write().await?;
+    let per_network = Limit::new("login-ip", limits.login_per_ip, WINDOW);
+    limits::reserve(app, &txn, per_network, &actor.origin.network()).await?;
+    limits::reserve(app, &txn, Limit::new("login", limits.login_per_address, WINDOW), email.norm()).await?;
+    Ok(txn.commit().await?)
+}
+
+/// Keeps the hash up to the present parameters. A failure leaves the old one in place.
+async fn rehash(app: &App, user: &User, password: &SecretString) {
+    let Some(old) = user.password_hash.as_deref().filter(|hash| app.hasher.is_outdated(hash)) else { return };
+    let renewed = async {
+        let new = app.hasher.hash(password).await?;
+        user::service::replace_hash(app.db.writer(), user.id, old, new).await
+    };
+    if let Err(error) = renewed.await {
+        tracing::warn!(cause = ?error, "a password hash could not be renewed");
+    }
+}
+
+/// The tenant asked for; else the one used last, else the one joined first.
+async fn choose_tenant(
+    db: &impl sea_orm::ConnectionTrait,
+    user: &User,
+    named: Option<TenantId>,
+) -> Result<Option<TenantId>> {
+    let memberships = membership::service::of_user(db, user.id).await?;
+    let open: Vec<TenantId> = memberships
+        .iter()
+        .filter(|(m, t)| m.status == MembershipStatus::Active && t.status == TenantStatus::Active)
+        .map(|(_, tenant)| tenant.id)
+        .collect();
+    let is_open = |id: &TenantId| open.contains(id);
+    if let Some(named) = named {
+        let superuser = user.is_superuser && tenant::service::find(db, named).await?.is_some();
+        return if is_open(&named) || superuser {
+            Ok(Some(named))
+        } else {
+            Err(Error::not_found("tenant").at("tenantId"))
+        };
+    }
+    Ok(user.last_tenant_id.filter(|id| is_open(id) || user.is_superuser).or_else(|| open.first().copied()))
+}

@@ -1,0 +1,55 @@
+//! Ending sessions.
+
+use sea_orm::ConnectionTrait;
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::auth::model::session::{self, Model};
+use crate::error::Result;
+use crate::event::{self, EventKind, NewEvent, Subject};
+use crate::id::SessionId;
+use crate::keys::TokenKind;
+
+/// Ends the session of the access token, and that of the refresh token if one is given. Answers alike whether
+/// there was anything to end.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn logout(app: &App, actor: &Actor, refresh_token: Option<&str>) -> Result<()> {
+    let opened = refresh_token.and_then(|token| app.keys.open(TokenKind::Refresh, token));
+    let by_token = opened.map(|opened| SessionId::from(opened.id));
+    let by_access = actor.principal().map(|principal| principal.session_id);
+    let txn = app.db.begin_write().await?;
+    for id in by_access.into_iter().chain(by_token) {
+        if let Some(row) = session::find(&txn, id).await? {
+            revoke(app, &txn, actor, &row).await?;
+        }
+    }
+    Ok(txn.commit().await?)
+}
+
+/// Ends every session of the signed-in user and says how many there were.
+///
+/// # Errors
+/// `UNAUTHENTICATED`.
+pub async fn logout_all(app: &App, actor: &Actor) -> Result<usize> {
+    let user_id = actor.signed_in()?.user_id;
+    let txn = app.db.begin_write().await?;
+    let live = session::live_of_user(&txn, user_id, app.clock.now()).await?;
+    let mut revoked = 0;
+    for row in &live {
+        revoked += usize::from(revoke(app, &txn, actor, row).await?);
+    }
+    txn.commit().await?;
+    Ok(revoked)
+}
+
+async fn revoke(app: &App, db: &impl ConnectionTrait, actor: &Actor, row: &Model) -> Result<bool> {
+    let ended = session::revoke(db, row.id, app.clock.now()).await?;
+    if ended {
+        let revoked =
+            NewEvent::of(EventKind::SessionRevoked, row.tenant_id, Subject::Session(row.id)).by(row.user_id);
+        event::service::record(app, db, actor, revoked).await?;
+    }
+    Ok(ended)
+}

@@ -1,0 +1,190 @@
+//! What can be done with sessions.
+
+pub mod access;
+mod login;
+mod logout;
+mod refresh;
+
+use sea_orm::ConnectionTrait;
+
+use super::model::{principal, session};
+use crate::actor::{Actor, Origin, Principal};
+use crate::app::App;
+use crate::clock::Instant;
+use crate::email::Email;
+use crate::error::{Error, Result};
+use crate::event::{self, EventKind, NewEvent, Subject};
+use crate::id::{SessionId, TenantId, TypedId as _, UserId};
+use crate::keys::TokenKind;
+use crate::user::User;
+use crate::{membership, role, user};
+
+pub use login::{Login, login};
+pub use logout::{logout, logout_all};
+pub use refresh::refresh;
+
+/// The pair of tokens that a session speaks with.
+#[derive(Clone)]
+pub struct Tokens {
+    /// JWT for the `Authorization` header.
+    pub access_token: String,
+    /// When it ends.
+    pub access_expires_at: Instant,
+    /// Single-use token for the next pair.
+    pub refresh_token: String,
+    /// When it ends.
+    pub refresh_expires_at: Instant,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("access_expires_at", &self.access_expires_at).finish_non_exhaustive()
+    }
+}
+
+/// Makes an actor of a bearer token: whoever it speaks for now, or a stranger.
+///
+/// # Errors
+/// Whatever the database says; a token that is no good is no error.
+pub async fn authenticate(app: &App, bearer: Option<&str>, origin: Origin) -> Result<Actor> {
+    let Some(session_id) = bearer.and_then(|token| app.access_keys.verify(app, token)) else {
+        return Ok(Actor::stranger(origin));
+    };
+    Ok(match principal_of(app, app.db.reader(), session_id).await? {
+        Some(principal) => Actor::user(principal, origin),
+        None => Actor::stranger(origin),
+    })
+}
+
+/// Who a session speaks for now; `None` when it has ended or its user is suspended.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn principal_of(app: &App, db: &impl ConnectionTrait, id: SessionId) -> Result<Option<Principal>> {
+    let Some(row) = principal::find(db, id).await? else { return Ok(None) };
+    let now = app.clock.now();
+    let live = row.revoked_at.is_none() && now < row.expires_at && now < row.ends_at;
+    if !live || row.user_status != "active" {
+        return Ok(None);
+    }
+    let email = Email::parse(&row.email).map_err(Error::internal)?;
+    let member = row.membership_status.as_deref() == Some("active");
+    let tenant_open = row.tenant_status.as_deref().is_some_and(|status| status != "deleted");
+    Ok(Some(Principal {
+        user_id: row.user_id,
+        session_id: id,
+        name: row.name,
+        email,
+        email_verified: row.email_verified_at.is_some(),
+        is_superuser: row.is_superuser,
+        active_tenant: row.tenant_id.filter(|_| tenant_open && (member || row.is_superuser)),
+        active_membership: row.membership_id.filter(|_| tenant_open && member),
+        created_at: row.created_at,
+    }))
+}
+
+/// Begins a session for `user`, in the transaction that proved who they are.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn begin_session(
+    app: &App,
+    db: &impl ConnectionTrait,
+    origin: &Origin,
+    user: &User,
+    tenant_id: Option<TenantId>,
+) -> Result<session::Model> {
+    let now = app.clock.now();
+    let row = session::Model {
+        id: app.fresh_id(),
+        user_id: user.id,
+        tenant_id,
+        refresh_counter: 0,
+        rotated_at: None,
+        created_at: now,
+        last_seen_at: now,
+        expires_at: now + app.config.refresh_ttl.min(app.config.session_max),
+        ends_at: now + app.config.session_max,
+        revoked_at: None,
+        ip_address: origin.ip_address.clone(),
+        user_agent: origin.user_agent.clone(),
+    };
+    session::insert(db, row.clone()).await?;
+    if let Some(tenant_id) = tenant_id {
+        user::service::remember_tenant(db, user.id, tenant_id).await?;
+        membership::service::seen(app, db, tenant_id, user.id).await?;
+    }
+    let created = NewEvent::of(EventKind::SessionCreated, tenant_id, Subject::Session(row.id)).by(user.id);
+    event::service::record(app, db, &Actor::stranger(origin.clone()), created).await?;
+    Ok(row)
+}
+
+/// The tokens of a session as it stands.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn tokens(app: &App, db: &impl ConnectionTrait, row: &session::Model) -> Result<Tokens> {
+    let counter = u32::try_from(row.refresh_counter).map_err(Error::internal)?;
+    let (access_token, access_expires_at) = access_token(app, db, row.id, row.user_id, row.tenant_id).await?;
+    Ok(Tokens {
+        access_token,
+        access_expires_at,
+        refresh_token: app.keys.token(TokenKind::Refresh, row.id.uuid(), counter),
+        refresh_expires_at: row.expires_at,
+    })
+}
+
+async fn access_token(
+    app: &App,
+    db: &impl ConnectionTrait,
+    session_id: SessionId,
+    user_id: UserId,
+    tenant_id: Option<TenantId>,
+) -> Result<(String, Instant)> {
+    let authority = match tenant_id {
+        Some(tenant_id) => membership::service::of_member(db, tenant_id, user_id).await?,
+        None => None,
+    };
+    let role = match authority.as_ref().and_then(|a| a.role_id) {
+        Some(role_id) => Some(role::service::get(db, role_id).await?.key),
+        None => None,
+    };
+    let grant = access::Grant {
+        user_id,
+        session_id,
+        tenant_id: authority.as_ref().map(|a| a.tenant_id),
+        role,
+        permissions: authority.map(|a| a.permissions).unwrap_or_default(),
+    };
+    app.access_keys.sign(app, grant)
+}
+
+/// Lets the actor's session speak for `tenant` where it speaks for none.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn adopt_tenant(db: &impl ConnectionTrait, actor: &Actor, tenant: TenantId) -> Result<()> {
+    if let Some(principal) = actor.principal().filter(|p| p.active_tenant.is_none()) {
+        session::set_tenant(db, principal.session_id, tenant).await?;
+        user::service::remember_tenant(db, principal.user_id, tenant).await?;
+    }
+    Ok(())
+}
+
+/// Live sessions of the signed-in user, latest first.
+///
+/// # Errors
+/// `UNAUTHENTICATED`.
+pub async fn sessions(app: &App, user: UserId) -> Result<Vec<session::Model>> {
+    Ok(session::live_of_user(app.db.reader(), user, app.clock.now()).await?)
+}
+
+/// A session of the actor's own; `None` for anybody else's.
+///
+/// # Errors
+/// `UNAUTHENTICATED`.
+pub async fn own_session(app: &App, actor: &Actor, id: SessionId) -> Result<Option<session::Model>> {
+    let user_id = actor.signed_in()?.user_id;
+    let found = session::find(app.db.reader(), id).await?;
+    Ok(found.filter(|s| s.user_id == user_id))
+}

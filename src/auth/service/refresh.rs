@@ -1,0 +1,91 @@
+//! Rotating the refresh token.
+
+use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
+
+use super::{Tokens, tokens};
+use crate::actor::Actor;
+use crate::app::App;
+use crate::auth::model::session;
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::{self, EventKind, NewEvent, Subject};
+use crate::id::SessionId;
+use crate::keys::TokenKind;
+use crate::limits::{self, Limit};
+use crate::user::UserStatus;
+use crate::{membership, tenant, user};
+
+/// How long the token before the present one is answered with the same successor.
+const GRACE: TimeDelta = TimeDelta::seconds(10);
+
+/// Exchanges a refresh token for the next pair.
+///
+/// The exchange is one guarded update of the counter: of many at once, one wins, and the others get the same
+/// successor while it is unused and the rotation is at most ten seconds old. Anything older ends the session.
+///
+/// # Errors
+/// `TOKEN_INVALID` for a token that is unknown, used or revoked; `TOKEN_EXPIRED`; `TENANT_UNAVAILABLE` while the
+/// session's tenant is suspended, which uses nothing up; `RATE_LIMITED` for too many guesses.
+pub async fn refresh(app: &App, actor: &Actor, token: &str) -> Result<Tokens> {
+    let Some(opened) = app.keys.open(TokenKind::Refresh, token) else {
+        let guesses = Limit::new("tokens", app.config.limits.tokens_per_ip, TimeDelta::minutes(1));
+        limits::reserve(app, app.db.writer(), guesses, &actor.origin.network()).await?;
+        return Err(invalid());
+    };
+    let id = SessionId::from(opened.id);
+    let presented = i64::from(opened.generation);
+    let txn = app.db.begin_write().await?;
+    let Some(before) = session::find(&txn, id).await? else { return Err(invalid()) };
+    require_usable(&txn, &before).await?;
+
+    let now = app.clock.now();
+    let expires_at = (now + app.config.refresh_ttl).min(before.ends_at);
+    if session::rotate(&txn, id, presented, now, expires_at).await? {
+        let row = session::find(&txn, id).await?.ok_or_else(invalid)?;
+        if let Some(tenant_id) = row.tenant_id {
+            membership::service::seen(app, &txn, tenant_id, row.user_id).await?;
+        }
+        let tokens = tokens(app, &txn, &row).await?;
+        txn.commit().await?;
+        return Ok(tokens);
+    }
+
+    let row = session::find(&txn, id).await?.ok_or_else(invalid)?;
+    if row.revoked_at.is_some() {
+        return Err(invalid());
+    }
+    if now >= row.expires_at || now >= row.ends_at {
+        return Err(Error::refused(ErrorCode::TokenExpired, "This session has ended; sign in again."));
+    }
+    let age = row.rotated_at.map(|at| now - at);
+    if row.refresh_counter == presented + 1 && age.is_some_and(|age| age < GRACE) {
+        return tokens(app, &txn, &row).await;
+    }
+    if row.refresh_counter > presented {
+        session::revoke(&txn, id, now).await?;
+        let reused = NewEvent::of(EventKind::SessionReuseDetected, row.tenant_id, Subject::Session(id))
+            .by(row.user_id);
+        event::service::record(app, &txn, actor, reused).await?;
+        txn.commit().await?;
+        tracing::warn!(session = ?id, "a refresh token was used again; its session is ended");
+    }
+    Err(invalid())
+}
+
+async fn require_usable(db: &impl ConnectionTrait, row: &session::Model) -> Result<()> {
+    let user = user::service::get(db, row.user_id).await?;
+    if user.status != UserStatus::Active {
+        return Err(invalid());
+    }
+    if let Some(tenant_id) = row.tenant_id
+        && let Some(tenant) = tenant::service::find(db, tenant_id).await?
+        && membership::service::of_member(db, tenant_id, row.user_id).await?.is_some()
+    {
+        tenant::service::require_active(&tenant)?;
+    }
+    Ok(())
+}
+
+fn invalid() -> Error {
+    Error::refused(ErrorCode::TokenInvalid, "This refresh token is of no use; sign in again.")
+}
