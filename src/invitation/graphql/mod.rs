@@ -1,0 +1,10 @@
+//! Invitations in the schema.
+
+mod inputs;
+mod mutation;
+mod object;
+mod query;
+
+pub use mutation::InvitationMutation;
+pub use object::InvitationObject;
+pub use query::InvitationQuery;

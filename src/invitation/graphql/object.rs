@@ -1,0 +1,282 @@
+//! Invitations as the schema shows them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::dataloader::Loader;
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+
+use crate::error::Error;
+use crate::graphql::{DateTime, EmailAddress, GqlResult, JsonValue, RequestContext as _, Rows, global};
+use crate::id::OutboxId;
+use crate::invitation::service::{NextStep, Preview};
+use crate::invitation::{CancelReason, Invitation, InvitationStatus};
+use crate::outbox::{self, OutboxMail};
+use crate::role::graphql::RoleObject;
+use crate::tenant::graphql::TenantObject;
+use crate::user::graphql::UserObject;
+use crate::{membership, user::User};
+
+/// An invitation, and whose eyes see it.
+#[derive(Clone, Debug)]
+pub struct InvitationObject {
+    row: Invitation,
+    /// Whether the viewer manages invitations of the tenant; the invitee sees less.
+    managed: bool,
+}
+
+impl InvitationObject {
+    /// As those see it who may invite.
+    #[must_use]
+    pub fn managed(row: Invitation) -> Self {
+        Self { row, managed: true }
+    }
+
+    /// As the invitee sees it: without what concerns the inviter's side alone.
+    #[must_use]
+    pub fn invitee(row: Invitation) -> Self {
+        Self { row, managed: false }
+    }
+}
+
+/// Where the mail of an invitation stands. Values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum DeliveryState {
+    /// No mail: the link was handed to the inviter.
+    None,
+    /// Waits for its first attempt.
+    Queued,
+    /// Mail server took it.
+    Sent,
+    /// Put off; another attempt follows.
+    Retrying,
+    /// Refused for good, or not taken until it was pointless.
+    Failed,
+    /// Not sent, since the invitation was decided first.
+    Suppressed,
+}
+
+impl DeliveryState {
+    /// The state of an outbox row; `None` where there is no mail.
+    #[must_use]
+    pub fn stored(self) -> Option<outbox::DeliveryState> {
+        match self {
+            Self::None => None,
+            Self::Queued => Some(outbox::DeliveryState::Queued),
+            Self::Sent => Some(outbox::DeliveryState::Sent),
+            Self::Retrying => Some(outbox::DeliveryState::Retrying),
+            Self::Failed => Some(outbox::DeliveryState::Failed),
+            Self::Suppressed => Some(outbox::DeliveryState::Suppressed),
+        }
+    }
+
+    fn shown(stored: outbox::DeliveryState) -> Self {
+        match stored {
+            outbox::DeliveryState::Queued => Self::Queued,
+            outbox::DeliveryState::Sent => Self::Sent,
+            outbox::DeliveryState::Retrying => Self::Retrying,
+            outbox::DeliveryState::Failed => Self::Failed,
+            outbox::DeliveryState::Suppressed => Self::Suppressed,
+        }
+    }
+}
+
+/// Where the mail of an invitation stands. SENT means that the mail server took it.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Delivery {
+    /// Where it stands.
+    state: DeliveryState,
+    /// Attempts made so far.
+    attempts: i32,
+    /// When the last attempt was made.
+    last_attempt_at: Option<DateTime>,
+    /// When the next attempt is due.
+    next_attempt_at: Option<DateTime>,
+    /// Last answer of the mail server; only for those who may invite.
+    last_reply: Option<String>,
+}
+
+impl Delivery {
+    fn new(mail: Option<OutboxMail>, managed: bool) -> Self {
+        let Some(mail) = mail else {
+            return Self {
+                state: DeliveryState::None,
+                attempts: 0,
+                last_attempt_at: None,
+                next_attempt_at: None,
+                last_reply: None,
+            };
+        };
+        Self {
+            state: DeliveryState::shown(mail.state),
+            attempts: i32::try_from(mail.attempts).unwrap_or(i32::MAX),
+            last_attempt_at: mail.last_attempt_at.map(DateTime),
+            next_attempt_at: mail.next_attempt_at.map(DateTime),
+            last_reply: mail.last_reply.filter(|_| managed),
+        }
+    }
+}
+
+/// Offer to join a tenant with a role, made to one address.
+#[Object(name = "Invitation")]
+impl InvitationObject {
+    /// Global id.
+    pub async fn id(&self) -> ID {
+        global(self.row.id)
+    }
+
+    /// Invited address.
+    async fn email(&self) -> EmailAddress {
+        EmailAddress(self.row.email.clone())
+    }
+
+    /// Name that the inviter gave.
+    async fn name(&self) -> Option<&str> {
+        self.row.name.as_deref()
+    }
+
+    /// Role on offer.
+    async fn role(&self, ctx: &Context<'_>) -> Option<GqlResult<RoleObject>> {
+        let loaded = ctx.rows().load_one(self.row.role_id).await;
+        loaded.map(|role| role.map(RoleObject)).map_err(Into::into).transpose()
+    }
+
+    /// Where it stands now; an overdue one is EXPIRED from the moment it ends.
+    async fn status(&self, ctx: &Context<'_>) -> InvitationStatus {
+        self.row.status_at(ctx.app().clock.now())
+    }
+
+    /// Why it was cancelled.
+    async fn cancel_reason(&self) -> Option<CancelReason> {
+        self.row.cancel_reason
+    }
+
+    /// Tenant to join; null for an invitee who is not a member.
+    async fn tenant(&self, ctx: &Context<'_>) -> Option<GqlResult<TenantObject>> {
+        if !self.managed {
+            let db = ctx.app().db.reader();
+            match membership::service::authority(db, ctx.actor(), self.row.tenant_id).await {
+                Ok((tenant, _)) => return Some(Ok(TenantObject(tenant))),
+                Err(Error::Internal(cause)) => return Some(Err(Error::Internal(cause).into())),
+                Err(_) => return None,
+            }
+        }
+        let loaded = ctx.rows().load_one(self.row.tenant_id).await;
+        loaded.map(|tenant| tenant.map(TenantObject)).map_err(Into::into).transpose()
+    }
+
+    /// Who invited; null for the command line and for the invitee.
+    async fn invited_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
+        let inviter_id = self.row.inviter_id.filter(|_| self.managed)?;
+        let loaded: Result<Option<User>, _> = ctx.rows().load_one(inviter_id).await;
+        loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
+    }
+
+    /// Name of the inviter when the invitation was made.
+    async fn invited_by_name(&self) -> &str {
+        &self.row.inviter_name
+    }
+
+    /// Who accepted.
+    async fn accepted_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
+        let loaded: Result<Option<User>, _> = ctx.rows().load_one(self.row.accepted_by?).await;
+        loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
+    }
+
+    /// Note to the invitee, plain text.
+    async fn note(&self) -> Option<&str> {
+        self.row.note.as_deref()
+    }
+
+    /// JSON object of the inviting application; only for those who may invite.
+    async fn metadata(&self) -> Option<JsonValue> {
+        self.row.metadata.clone().filter(|_| self.managed).map(JsonValue)
+    }
+
+    /// Language of the mail, as a language tag.
+    async fn locale(&self) -> &str {
+        &self.row.locale
+    }
+
+    /// Where the request to invite came from; only for those who may invite.
+    async fn ip_address(&self) -> Option<&str> {
+        self.row.ip_address.as_deref().filter(|_| self.managed)
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When it ends; it can be accepted before that moment.
+    async fn expires_at(&self) -> DateTime {
+        DateTime(self.row.expires_at)
+    }
+
+    /// Whole seconds left, 0 when overdue; spares clients their own clock.
+    async fn expires_in_seconds(&self, ctx: &Context<'_>) -> i32 {
+        let left = (self.row.expires_at - ctx.app().clock.now()).num_seconds().max(0);
+        i32::try_from(left).unwrap_or(i32::MAX)
+    }
+
+    /// When it reached a final state, or expired.
+    async fn decided_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        let overdue = self.row.status_at(ctx.app().clock.now()) == InvitationStatus::Expired;
+        self.row.decided_at.or(overdue.then_some(self.row.expires_at)).map(DateTime)
+    }
+
+    /// Where its latest mail stands.
+    async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Delivery> {
+        let mail = match self.row.outbox_id {
+            Some(outbox_id) => ctx.rows().load_one(outbox_id).await?,
+            None => None,
+        };
+        Ok(Delivery::new(mail, self.managed))
+    }
+}
+
+impl Loader<OutboxId> for Rows {
+    type Value = OutboxMail;
+    type Error = Arc<Error>;
+
+    async fn load(&self, keys: &[OutboxId]) -> Result<HashMap<OutboxId, OutboxMail>, Arc<Error>> {
+        let rows = outbox::service::by_ids(self.0.db.reader(), keys).await.map_err(Arc::new)?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+    }
+}
+
+/// What the holder of an invitation token sees.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct InvitationPreview {
+    /// Invited address.
+    email: EmailAddress,
+    /// Name of the tenant.
+    tenant_name: String,
+    /// Name of the inviter when the invitation was made.
+    invited_by_name: String,
+    /// Name of the role on offer.
+    role_name: String,
+    /// Note to the invitee, plain text.
+    note: Option<String>,
+    /// Where it stands now.
+    status: InvitationStatus,
+    /// When it ends.
+    expires_at: DateTime,
+    /// What to do next.
+    next_step: NextStep,
+}
+
+impl From<Preview> for InvitationPreview {
+    fn from(preview: Preview) -> Self {
+        Self {
+            email: EmailAddress(preview.email),
+            tenant_name: preview.tenant_name,
+            invited_by_name: preview.inviter_name,
+            role_name: preview.role_name,
+            note: preview.note,
+            status: preview.status,
+            expires_at: DateTime(preview.expires_at),
+            next_step: preview.next_step,
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Rows of `invitation`.
+
+#![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement, SimpleExpr};
+use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect};
+
+use crate::clock::Instant;
+use crate::email::Email;
+use crate::id::{InvitationId, OutboxId, RoleId, TenantId, TypedId as _, UserId};
+use crate::page::{Cursor, Page, SortKey};
+
+/// Where an invitation stands. Values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum InvitationStatus {
+    /// Can be accepted.
+    #[sea_orm(string_value = "pending")]
+    Pending,
+    /// Made somebody a member.
+    #[sea_orm(string_value = "accepted")]
+    Accepted,
+    /// Turned down by the invitee.
+    #[sea_orm(string_value = "declined")]
+    Declined,
+    /// Withdrawn; `cancelReason` says why.
+    #[sea_orm(string_value = "cancelled")]
+    Cancelled,
+    /// Ran out; it can be sent again.
+    #[sea_orm(string_value = "expired")]
+    Expired,
+}
+
+/// Why an invitation was cancelled. Values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum CancelReason {
+    /// Somebody with the right to invite withdrew it.
+    #[sea_orm(string_value = "requested")]
+    Requested,
+    /// An invitation with another role took its place.
+    #[sea_orm(string_value = "superseded")]
+    Superseded,
+    /// The inviter may not grant this role any more.
+    #[sea_orm(string_value = "inviter_lost_rights")]
+    InviterLostRights,
+    /// The tenant was deleted.
+    #[sea_orm(string_value = "tenant_deleted")]
+    TenantDeleted,
+}
+
+/// One offer to one address.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "invitation")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: InvitationId,
+    /// The tenant to join.
+    pub tenant_id: TenantId,
+    /// Address as it was typed.
+    pub email: String,
+    /// Canonical address.
+    pub email_norm: String,
+    /// Name the inviter gave.
+    pub name: Option<String>,
+    /// The role on offer.
+    pub role_id: RoleId,
+    /// Who invited; `None` for the command line.
+    pub inviter_id: Option<UserId>,
+    /// Name of the inviter at the time.
+    pub inviter_name: String,
+    /// Note to the invitee.
+    pub note: Option<String>,
+    /// JSON object of the inviting application.
+    pub metadata: Option<Json>,
+    /// Language of the mail.
+    pub locale: String,
+    /// Where the request came from.
+    pub ip_address: Option<String>,
+    /// With which client.
+    pub user_agent: Option<String>,
+    /// Status as recorded; see [`Model::status_at`].
+    pub status: InvitationStatus,
+    /// Why it was cancelled.
+    pub cancel_reason: Option<CancelReason>,
+    /// Which link is good.
+    pub generation: i64,
+    /// How often it was sent again.
+    pub resends: i64,
+    /// Seconds that each link is good for.
+    pub lifetime_seconds: i64,
+    /// The latest mail; `None` for link-only.
+    pub outbox_id: Option<OutboxId>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When the present link was made.
+    pub issued_at: Instant,
+    /// From when on it cannot be accepted.
+    pub expires_at: Instant,
+    /// When it reached a final state.
+    pub decided_at: Option<Instant>,
+    /// Who accepted.
+    pub accepted_by: Option<UserId>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The status at a moment: an overdue invitation is expired, whether or not that has been recorded.
+    #[must_use]
+    pub fn status_at(&self, now: Instant) -> InvitationStatus {
+        match self.status {
+            InvitationStatus::Pending if now >= self.expires_at => InvitationStatus::Expired,
+            recorded => recorded,
+        }
+    }
+}
+
+fn scoped(tenant: TenantId) -> Select<Entity> {
+    Entity::find().filter(Column::TenantId.eq(tenant))
+}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+    let row = ActiveModel {
+        id: Set(row.id),
+        tenant_id: Set(row.tenant_id),
+        email: Set(row.email),
+        email_norm: Set(row.email_norm),
+        name: Set(row.name),
+        role_id: Set(row.role_id),
+        inviter_id: Set(row.inviter_id),
+        inviter_name: Set(row.inviter_name),
+        note: Set(row.note),
+        metadata: Set(row.metadata),
+        locale: Set(row.locale),
+        ip_address: Set(row.ip_address),
+        user_agent: Set(row.user_agent),
+        status: Set(row.status),
+        cancel_reason: Set(row.cancel_reason),
+        generation: Set(row.generation),
+        resends: Set(row.resends),
+        lifetime_seconds: Set(row.lifetime_seconds),
+        outbox_id: Set(row.outbox_id),
+        created_at: Set(row.created_at),
+        issued_at: Set(row.issued_at),
+        expires_at: Set(row.expires_at),
+        decided_at: Set(row.decided_at),
+        accepted_by: Set(row.accepted_by),
+    };
+    Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+/// The invitation with this identifier in whatever tenant; whoever asks checks the tenant, token or address.
+pub(super) async fn by_id_all_tenants(
+    db: &impl ConnectionTrait,
+    id: InvitationId,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).one(db).await
+}
+
+/// The invitation of this tenant and address that is recorded as pending, overdue or not.
+pub(super) async fn pending(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    email: &Email,
+) -> Result<Option<Model>, DbErr> {
+    scoped(tenant)
+        .filter(Column::EmailNorm.eq(email.norm()))
+        .filter(Column::Status.eq(InvitationStatus::Pending))
+        .one(db)
+        .await
+}
+
+pub(super) async fn count_pending(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    now: Instant,
+) -> Result<u64, DbErr> {
+    let pending = scoped(tenant).filter(Column::Status.eq(InvitationStatus::Pending));
+    pending.filter(Column::ExpiresAt.gt(now)).count(db).await
+}
+
+/// Live invitations to an address from every tenant: its owner's to see.
+pub(super) async fn pending_of_address_all_tenants(
+    db: &impl ConnectionTrait,
+    email: &Email,
+    now: Instant,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::EmailNorm.eq(email.norm()))
+        .filter(Column::Status.eq(InvitationStatus::Pending))
+        .filter(Column::ExpiresAt.gt(now))
+        .order_by_desc(Column::Id)
+        .all(db)
+        .await
+}
+
+/// A final state, and what goes with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decision {
+    pub(super) status: InvitationStatus,
+    pub(super) cancel_reason: Option<CancelReason>,
+    pub(super) accepted_by: Option<UserId>,
+    pub(super) at: Instant,
+}
+
+/// Moves a pending invitation that is not overdue into a final state; `false` when it is not pending any more,
+/// or its link was replaced meanwhile.
+pub(super) async fn decide(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    decision: Decision,
+) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Status, Expr::value(decision.status))
+        .col_expr(Column::CancelReason, Expr::value(decision.cancel_reason))
+        .col_expr(Column::AcceptedBy, Expr::value(decision.accepted_by))
+        .col_expr(Column::DecidedAt, Expr::value(decision.at))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::Generation.eq(row.generation))
+        .filter(Column::Status.eq(InvitationStatus::Pending))
+        .filter(Column::ExpiresAt.gt(decision.at));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+/// Records that an overdue invitation has expired; `false` when that, or something else, was recorded before.
+pub(super) async fn record_expired(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    now: Instant,
+) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Status, Expr::value(InvitationStatus::Expired))
+        .col_expr(Column::DecidedAt, Expr::value(row.expires_at))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::Status.eq(InvitationStatus::Pending))
+        .filter(Column::ExpiresAt.lte(now));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+/// Overdue invitations of every tenant that are still recorded as pending, longest overdue first.
+pub(super) async fn overdue_all_tenants(
+    db: &impl ConnectionTrait,
+    now: Instant,
+    most: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::Status.eq(InvitationStatus::Pending))
+        .filter(Column::ExpiresAt.lte(now))
+        .order_by_asc(Column::ExpiresAt)
+        .limit(most)
+        .all(db)
+        .await
+}
+
+/// Makes a pending or expired invitation pending anew with the next generation; `false` when it is in another
+/// state, or was sent again meanwhile.
+pub(super) async fn reissue(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    outbox_id: OutboxId,
+    now: Instant,
+    expires_at: Instant,
+) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Status, Expr::value(InvitationStatus::Pending))
+        .col_expr(Column::Generation, Expr::value(row.generation + 1))
+        .col_expr(Column::Resends, Expr::value(row.resends + 1))
+        .col_expr(Column::OutboxId, Expr::value(outbox_id))
+        .col_expr(Column::IssuedAt, Expr::value(now))
+        .col_expr(Column::ExpiresAt, Expr::value(expires_at))
+        .col_expr(Column::DecidedAt, Expr::value(Option::<Instant>::None))
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::Generation.eq(row.generation))
+        .filter(Column::Status.is_in([InvitationStatus::Pending, InvitationStatus::Expired]));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+/// What a list of invitations is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    /// When they were made.
+    CreatedAt,
+    /// When they end.
+    ExpiresAt,
+    /// Address.
+    Email,
+}
+
+impl SortBy {
+    /// Name of the order, as cursors carry it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "CREATED_AT",
+            Self::ExpiresAt => "EXPIRES_AT",
+            Self::Email => "EMAIL",
+        }
+    }
+
+    fn column(self) -> Column {
+        match self {
+            Self::CreatedAt => Column::CreatedAt,
+            Self::ExpiresAt => Column::ExpiresAt,
+            Self::Email => Column::EmailNorm,
+        }
+    }
+
+    /// The place of a row in a list of this order.
+    #[must_use]
+    pub fn cursor(self, row: &Model) -> Cursor {
+        let key = match self {
+            Self::CreatedAt => SortKey::Time(row.created_at.timestamp_millis()),
+            Self::ExpiresAt => SortKey::Time(row.expires_at.timestamp_millis()),
+            Self::Email => SortKey::Text(row.email_norm.clone()),
+        };
+        Cursor { order: self.name().to_owned(), key, id: row.id.uuid() }
+    }
+}
+
+/// Which rows are in a list; an absent condition holds for every row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Where {
+    pub(super) status: Option<Vec<InvitationStatus>>,
+    pub(super) without_mail: bool,
+    pub(super) mails: Option<SelectStatement>,
+    pub(super) roles: Option<Vec<RoleId>>,
+    pub(super) email_contains: Option<String>,
+    pub(super) inviter: Option<UserId>,
+    pub(super) created: (Option<Instant>, Option<Instant>),
+    pub(super) expires: (Option<Instant>, Option<Instant>),
+}
+
+impl Where {
+    fn condition(&self, now: Instant) -> Condition {
+        let mut all = Condition::all();
+        if let Some(states) = &self.status {
+            let any = states.iter().fold(Condition::any(), |any, status| any.add(has_status(*status, now)));
+            all = all.add(any);
+        }
+        if self.mails.is_some() || self.without_mail {
+            let mut any = Condition::any();
+            if self.without_mail {
+                any = any.add(Column::OutboxId.is_null());
+            }
+            if let Some(ids) = &self.mails {
+                any = any.add(Column::OutboxId.in_subquery(ids.clone()));
+            }
+            all = all.add(any);
+        }
+        if let Some(roles) = &self.roles {
+            all = all.add(Column::RoleId.is_in(roles.iter().copied()));
+        }
+        if let Some(part) = &self.email_contains {
+            let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let pattern = sea_orm::sea_query::LikeExpr::new(format!("%{escaped}%")).escape('\\');
+            all = all.add(Expr::col(Column::EmailNorm).like(pattern));
+        }
+        all.add_option(self.inviter.map(|id| Column::InviterId.eq(id)))
+            .add_option(self.created.0.map(|at| Column::CreatedAt.gte(at)))
+            .add_option(self.created.1.map(|at| Column::CreatedAt.lte(at)))
+            .add_option(self.expires.0.map(|at| Column::ExpiresAt.gte(at)))
+            .add_option(self.expires.1.map(|at| Column::ExpiresAt.lte(at)))
+    }
+}
+
+/// The stored form of a status at a moment.
+fn has_status(status: InvitationStatus, now: Instant) -> Condition {
+    let pending = Column::Status.eq(InvitationStatus::Pending);
+    match status {
+        InvitationStatus::Pending => Condition::all().add(pending).add(Column::ExpiresAt.gt(now)),
+        InvitationStatus::Expired => Condition::any()
+            .add(Column::Status.eq(InvitationStatus::Expired))
+            .add(Condition::all().add(pending).add(Column::ExpiresAt.lte(now))),
+        recorded => Condition::all().add(Column::Status.eq(recorded)),
+    }
+}
+
+/// One page of a tenant's invitations and one row more, in the order of reading.
+pub(super) async fn list(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Where,
+    (by, descending): (SortBy, bool),
+    page: &Page,
+    now: Instant,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = scoped(tenant).filter(filter.condition(now));
+    if let Some(after) = page.after.as_ref().and_then(|c| beside(by, c, !descending)) {
+        query = query.filter(after);
+    }
+    if let Some(before) = page.before.as_ref().and_then(|c| beside(by, c, descending)) {
+        query = query.filter(before);
+    }
+    let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
+    query
+        .order_by(by.column(), reading.clone())
+        .order_by(Column::Id, reading)
+        .limit(page.size + 1)
+        .all(db)
+        .await
+}
+
+/// Rows on the greater or lesser side of a cursor. `None` for a cursor whose key is of another type, which
+/// checking its order has ruled out.
+fn beside(by: SortBy, cursor: &Cursor, greater: bool) -> Option<SimpleExpr> {
+    let key: SimpleExpr = match (&cursor.key, by) {
+        (SortKey::Time(millis), SortBy::CreatedAt | SortBy::ExpiresAt) => {
+            Expr::value(Instant::from_timestamp_millis(*millis)?)
+        }
+        (SortKey::Text(text), SortBy::Email) => Expr::value(text.clone()),
+        _ => return None,
+    };
+    let here = Expr::tuple([Expr::col(by.column()), Expr::col(Column::Id)]);
+    let there = Expr::tuple([key, Expr::value(InvitationId::from(cursor.id))]);
+    Some(if greater { here.gt(there) } else { here.lt(there) })
+}
+
+pub(super) async fn count(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Where,
+    now: Instant,
+) -> Result<u64, DbErr> {
+    scoped(tenant).filter(filter.condition(now)).count(db).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invitation_is_usable_until_the_moment_it_ends() {
+        let end = Instant::from_timestamp_millis(604_800_000).unwrap();
+        let row = Model {
+            id: uuid::Uuid::nil().into(),
+            tenant_id: uuid::Uuid::nil().into(),
+            email: String::new(),
+            email_norm: String::new(),
+            name: None,
+            role_id: uuid::Uuid::nil().into(),
+            inviter_id: None,
+            inviter_name: String::new(),
+            note: None,
+            metadata: None,
+            locale: "en".to_owned(),
+            ip_address: None,
+            user_agent: None,
+            status: InvitationStatus::Pending,
+            cancel_reason: None,
+            generation: 0,
+            resends: 0,
+            lifetime_seconds: 604_800,
+            outbox_id: None,
+            created_at: Instant::default(),
+            issued_at: Instant::default(),
+            expires_at: end,
+            decided_at: None,
+            accepted_by: None,
+        };
+        let just_before = end - chrono::TimeDelta::milliseconds(1);
+        assert_eq!(row.status_at(just_before), InvitationStatus::Pending);
+        assert_eq!(row.status_at(end), InvitationStatus::Expired);
+        let accepted = Model { status: InvitationStatus::Accepted, ..row };
+        assert_eq!(accepted.status_at(end), InvitationStatus::Accepted);
+    }
+}

@@ -1,0 +1,357 @@
+//! Inviting somebody.
+
+use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::actor::{Actor, Authority};
+use crate::app::App;
+use crate::email::Email;
+use crate::error::{Error, ErrorCode, Result, Unique};
+use crate::event::{self, EventKind, NewEvent, Subject};
+use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
+use crate::invitation::Refused;
+use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
+use crate::keys::TokenKind;
+use crate::limits::{self, Limit};
+use crate::outbox;
+use crate::permission::Permission;
+use crate::role::{self, Role};
+use crate::{membership, tenant, text, user};
+
+/// Largest metadata, in bytes of compact JSON.
+const METADATA_MAX: usize = 4_096;
+/// Shortest lifetime of an invitation.
+const LIFETIME_MIN: TimeDelta = TimeDelta::minutes(5);
+
+/// How the link reaches the invitee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// By mail to the invited address.
+    Email,
+    /// Returned to the inviter, once; proves nothing about the address.
+    LinkOnly,
+}
+
+/// What to do when an invitation with another role is pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// Leave it and refuse.
+    Keep,
+    /// Cancel it and make the one asked for.
+    Replace,
+}
+
+/// Whom to invite, and how.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// The tenant; the active one by default.
+    pub tenant_id: Option<TenantId>,
+    /// Address as typed.
+    pub email: String,
+    /// Name of the invitee.
+    pub name: Option<String>,
+    /// Key of the role on offer.
+    pub role_key: String,
+    /// Note to the invitee.
+    pub note: Option<String>,
+    /// JSON object of the inviting application.
+    pub metadata: Option<Value>,
+    /// Language of the mail.
+    pub locale: Option<String>,
+    /// Lifetime in seconds.
+    pub expires_in_seconds: Option<i32>,
+    /// How the link travels.
+    pub delivery: Delivery,
+    /// What to do about a pending one with another role.
+    pub on_conflict: OnConflict,
+}
+
+impl Invite {
+    /// An invitation by mail with nothing but an address and a role.
+    #[must_use]
+    pub fn plain(tenant_id: Option<TenantId>, email: &str, role_key: &str) -> Self {
+        Self {
+            tenant_id,
+            email: email.to_owned(),
+            name: None,
+            role_key: role_key.to_owned(),
+            note: None,
+            metadata: None,
+            locale: None,
+            expires_in_seconds: None,
+            delivery: Delivery::Email,
+            on_conflict: OnConflict::Keep,
+        }
+    }
+}
+
+/// An invitation that stands.
+#[derive(Debug)]
+pub struct Invited {
+    /// The invitation.
+    pub invitation: Model,
+    /// Whether it was made now, rather than found pending.
+    pub created: bool,
+    /// The link, for link-only.
+    pub link: Option<String>,
+}
+
+/// The checked input.
+struct Checked {
+    email: Email,
+    name: Option<String>,
+    note: Option<String>,
+    metadata: Option<Value>,
+    locale: String,
+    lifetime: TimeDelta,
+    delivery: Delivery,
+    on_conflict: OnConflict,
+}
+
+/// Invites an address into a tenant. Answers alike whether or not the address has an account.
+///
+/// # Errors
+/// `UNAUTHENTICATED`, `FORBIDDEN` without INVITE, `NOT_FOUND` for a tenant the actor is not in,
+/// `TENANT_UNAVAILABLE`, `BAD_USER_INPUT` naming the value, `ROLE_NOT_ALLOWED`, `ALREADY_MEMBER`,
+/// `PENDING_WITH_OTHER_ROLE` with the pending invitation, `QUOTA_EXCEEDED`.
+pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, Refused> {
+    actor.known()?;
+    let tenant_id = actor.tenant_or_active(input.tenant_id)?;
+    // The unique index decides between two at the same instant; the other one looks again.
+    for _ in 0..3 {
+        let txn = app.db.begin_write().await?;
+        let (tenant, authority) = membership::service::authority(&txn, actor, tenant_id).await?;
+        authority.require(Permission::Invite)?;
+        tenant::service::require_active(&tenant)?;
+        let checked = check(app, &input)?;
+        let role = role::service::by_key(&txn, tenant_id, &input.role_key).await?;
+        match invite_in(app, &txn, actor, &authority, &checked, &role).await {
+            Err(refused) if is_duplicate(&refused.error) => {}
+            Err(refused) => return Err(refused),
+            Ok(invited) => {
+                txn.commit().await?;
+                app.mail_waiting.notify_one();
+                return Ok(invited);
+            }
+        }
+    }
+    Err(Error::internal("an invitation kept appearing and vanishing").into())
+}
+
+/// Invites the first owner of a tenant that is being made, in the same transaction.
+///
+/// # Errors
+/// As [`invite`].
+pub async fn invite_owner(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    tenant_id: TenantId,
+    email: &str,
+    role: &Role,
+) -> Result<Model, Refused> {
+    let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
+    let checked = check(app, &Invite::plain(Some(tenant_id), email, role::OWNER))?;
+    Ok(invite_in(app, db, actor, &authority, &checked, role).await?.invitation)
+}
+
+fn is_duplicate(error: &Error) -> bool {
+    let Error::Internal(cause) = error else { return false };
+    let violated = cause.downcast_ref::<sea_orm::DbErr>().and_then(Unique::violated);
+    violated == Some(Unique::PendingInvitation)
+}
+
+fn check(app: &App, input: &Invite) -> Result<Checked> {
+    let email = Email::parse(&input.email).map_err(|e| Error::bad_input("email", e.to_string()))?;
+    let name = input.name.as_deref().filter(|name| !name.trim().is_empty());
+    Ok(Checked {
+        email,
+        name: name.map(|name| text::name("name", name)).transpose()?,
+        note: input.note.as_deref().map_or(Ok(None), |note| text::note("note", note))?,
+        metadata: input.metadata.as_ref().filter(|value| !value.is_null()).map(check_metadata).transpose()?,
+        locale: text::locale("locale", input.locale.as_deref().unwrap_or("en"))?,
+        lifetime: check_lifetime(app, input.expires_in_seconds)?,
+        delivery: input.delivery,
+        on_conflict: input.on_conflict,
+    })
+}
+
+fn check_metadata(value: &Value) -> Result<Value> {
+    if !value.is_object() {
+        return Err(Error::bad_input("metadata", "Metadata is a JSON object."));
+    }
+    let size = serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len());
+    if size > METADATA_MAX {
+        return Err(Error::bad_input("metadata", "Metadata has at most 4096 bytes as compact JSON."));
+    }
+    Ok(value.clone())
+}
+
+fn check_lifetime(app: &App, seconds: Option<i32>) -> Result<TimeDelta> {
+    let Some(seconds) = seconds else { return Ok(app.config.invitation_ttl) };
+    let lifetime = TimeDelta::seconds(i64::from(seconds));
+    let longest = app.config.invitation_max_ttl;
+    if lifetime < LIFETIME_MIN || lifetime > longest {
+        let message = format!("An invitation lasts from 300 to {} seconds.", longest.num_seconds());
+        return Err(Error::bad_input("expiresInSeconds", message));
+    }
+    Ok(lifetime)
+}
+
+async fn invite_in(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    authority: &Authority,
+    input: &Checked,
+    role: &Role,
+) -> Result<Invited, Refused> {
+    role::service::require_can_grant(authority, role)?;
+    require_not_member(db, actor, authority.tenant_id, &input.email).await?;
+    if let Some(pending) = model::pending(db, authority.tenant_id, &input.email).await? {
+        let now = app.clock.now();
+        if pending.status_at(now) == InvitationStatus::Expired {
+            super::expire::record(app, db, actor, &pending).await?;
+        } else if pending.role_id == role.id {
+            return Ok(Invited { invitation: pending, created: false, link: None });
+        } else if input.on_conflict == OnConflict::Keep {
+            let message =
+                "An invitation with another role is pending; cancel it first, or set onConflict to REPLACE.";
+            return Err(Refused::with(
+                Error::refused(ErrorCode::PendingWithOtherRole, message).at("roleKey"),
+                pending,
+            ));
+        } else {
+            let superseded = Decision {
+                status: InvitationStatus::Cancelled,
+                cancel_reason: Some(CancelReason::Superseded),
+                accepted_by: None,
+                at: now,
+            };
+            super::decide::apply(app, db, actor, &pending, superseded).await?;
+        }
+    }
+    reserve(app, db, actor, authority.tenant_id, &input.email).await?;
+    Ok(insert(app, db, actor, authority.tenant_id, input, role).await?)
+}
+
+async fn require_not_member(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    tenant: TenantId,
+    email: &Email,
+) -> Result<()> {
+    let already = || Error::refused(ErrorCode::AlreadyMember, "This person is a member already.").at("email");
+    if actor.principal().is_some_and(|p| p.email.norm() == email.norm()) {
+        return Err(already());
+    }
+    let Some(user) = user::service::by_email(db, email).await? else { return Ok(()) };
+    match membership::service::find(db, tenant, user.id).await? {
+        Some(_) => Err(already()),
+        None => Ok(()),
+    }
+}
+
+/// Counts the invitation against every quota, in the transaction that makes it.
+async fn reserve(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    tenant: TenantId,
+    email: &Email,
+) -> Result<()> {
+    let limits = app.config.limits;
+    if model::count_pending(db, tenant, app.clock.now()).await? >= u64::from(limits.pending_per_tenant) {
+        let message = format!(
+            "This tenant has {} pending invitations, which is the most there can be; cancel some first.",
+            limits.pending_per_tenant
+        );
+        return Err(Error::refused(ErrorCode::QuotaExceeded, message));
+    }
+    let day = TimeDelta::days(1);
+    let inviter = actor.user_id().map(UserId::global);
+    let quotas = [
+        (
+            Limit::new("invites-inviter", limits.invites_per_hour, TimeDelta::hours(1)),
+            inviter,
+            "by you in an hour",
+        ),
+        (
+            Limit::new("invites-tenant", limits.invites_per_tenant_day, day),
+            Some(tenant.global()),
+            "by this tenant in a day",
+        ),
+        (
+            Limit::new("invites-recipient", limits.invites_per_recipient_day, day),
+            Some(email.norm().to_owned()),
+            "to this address in a day",
+        ),
+    ];
+    for (limit, subject, what) in quotas {
+        let Some(subject) = subject else { continue };
+        if let Some(wait) = limits::try_reserve(app, db, limit, &subject).await? {
+            let message = format!(
+                "At most {} invitations can be sent {what}; try again in {} seconds.",
+                limit.most,
+                wait.as_secs()
+            );
+            return Err(Error::refused(ErrorCode::QuotaExceeded, message));
+        }
+    }
+    Ok(())
+}
+
+async fn insert(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    tenant_id: TenantId,
+    input: &Checked,
+    role: &Role,
+) -> Result<Invited> {
+    let now = app.clock.now();
+    let id = app.fresh_id();
+    let expires_at = now + input.lifetime;
+    let outbox_id: Option<OutboxId> = match input.delivery {
+        Delivery::Email => {
+            let mail = super::mail::owed(tenant_id, id, 0, expires_at);
+            Some(outbox::service::enqueue(app, db, mail).await?)
+        }
+        Delivery::LinkOnly => None,
+    };
+    let invitation = Model {
+        id,
+        tenant_id,
+        email: input.email.typed().to_owned(),
+        email_norm: input.email.norm().to_owned(),
+        name: input.name.clone(),
+        role_id: role.id,
+        inviter_id: actor.user_id(),
+        inviter_name: actor.principal().map_or_else(|| "Guestlist".to_owned(), |p| p.name.clone()),
+        note: input.note.clone(),
+        metadata: input.metadata.clone(),
+        locale: input.locale.clone(),
+        ip_address: actor.origin.ip_address.clone(),
+        user_agent: actor.origin.user_agent.clone(),
+        status: InvitationStatus::Pending,
+        cancel_reason: None,
+        generation: 0,
+        resends: 0,
+        lifetime_seconds: input.lifetime.num_seconds(),
+        outbox_id,
+        created_at: now,
+        issued_at: now,
+        expires_at,
+        decided_at: None,
+        accepted_by: None,
+    };
+    model::insert(db, invitation.clone()).await?;
+    let created = NewEvent::of(EventKind::InvitationCreated, Some(tenant_id), Subject::Invitation(id)).with(
+        json!({ "roleKey": role.key, "delivery": if outbox_id.is_some() { "EMAIL" } else { "LINK_ONLY" } }),
+    );
+    event::service::record(app, db, actor, created).await?;
+    let link = (input.delivery == Delivery::LinkOnly)
+        .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, id.uuid(), 0)));
+    Ok(Invited { invitation, created: true, link })
+}
