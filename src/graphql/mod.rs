@@ -1,0 +1,79 @@
+//! What the slices' resolvers share: context access, errors, scalars, global ids, paging.
+//!
+//! A resolver reads the context and its input, calls one service function and returns. A nullable field
+//! returns `Option<GqlResult<T>>`: an `Err` of a bare `Result` would null the parent as well.
+
+mod connection;
+mod error;
+mod scalars;
+
+use async_graphql::dataloader::DataLoader;
+use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use async_graphql::{Context, ID};
+
+use crate::actor::Actor;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::id::TypedId;
+
+pub use connection::{Connection, Edge, OrderDirection, PageInfo};
+pub use error::{GqlError, GqlResult, UserError, user_errors};
+pub use scalars::{DateTime, DateTimeRange, EmailAddress, JsonValue};
+
+/// Loads rows of any slice in batches; each slice implements `Loader` for its keys.
+#[derive(Clone, Debug)]
+pub struct Rows(pub App);
+
+/// Batches and remembers rows for one request.
+pub type Loader = DataLoader<Rows>;
+
+/// A loader for one request.
+#[must_use]
+pub fn loader(app: &App) -> Loader {
+    DataLoader::new(Rows(app.clone()), TokioSpawner::current(), TokioTimer::default())
+}
+
+/// Access to what every request carries.
+pub trait RequestContext {
+    /// The service.
+    fn app(&self) -> &App;
+    /// Who asks.
+    fn actor(&self) -> &Actor;
+    /// Rows in batches.
+    fn rows(&self) -> &Loader;
+}
+
+impl RequestContext for Context<'_> {
+    fn app(&self) -> &App {
+        self.data_unchecked()
+    }
+
+    fn actor(&self) -> &Actor {
+        self.data_unchecked()
+    }
+
+    fn rows(&self) -> &Loader {
+        self.data_unchecked()
+    }
+}
+
+/// The typed identifier behind a global id of the input.
+///
+/// # Errors
+/// `NOT_FOUND` at `field` for an id of another kind or of no kind, as for one that does not exist.
+pub fn parse_id<T: TypedId>(field: &str, what: &str, id: &ID) -> Result<T> {
+    T::from_global(id).ok_or_else(|| Error::not_found(what).at(field))
+}
+
+/// As [`parse_id`], for an optional id.
+///
+/// # Errors
+/// As [`parse_id`].
+pub fn parse_optional_id<T: TypedId>(field: &str, what: &str, id: Option<&ID>) -> Result<Option<T>> {
+    id.map(|id| parse_id(field, what, id)).transpose()
+}
+
+/// The global id of an object.
+pub fn global<T: TypedId>(id: T) -> ID {
+    ID(id.global())
+}

@@ -1,0 +1,56 @@
+//! For load balancers and supervisors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{IntoResponse as _, Response, handler};
+use sea_orm::ConnectionTrait as _;
+
+use super::State;
+
+/// Whether the service takes requests; off from the moment that it is told to stop.
+#[derive(Clone, Debug)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
+
+impl Readiness {
+    /// Says that the service is about to stop.
+    pub fn withdraw(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// `GET /livez`: the process answers.
+#[handler]
+pub(super) fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: the database answers, its schema is this binary's, and nobody has asked us to stop.
+#[handler]
+pub(super) async fn readyz(Data(state): Data<&State>) -> Response {
+    let unready = |why: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    if !state.readiness.get() {
+        return unready("stopping");
+    }
+    if let Err(error) = state.app.db.reader().execute_unprepared("SELECT 1").await {
+        tracing::warn!(%error, "the database does not answer");
+        return unready("the database does not answer");
+    }
+    match state.app.db.pending().await {
+        Ok(pending) if pending.is_empty() => "ok\n".into_response(),
+        Ok(_) => unready("migrations are pending"),
+        Err(_) => unready("the database's schema is not this binary's"),
+    }
+}

@@ -1,0 +1,119 @@
+//! What a person, or a program looking around, opens: schema, explorer, captured mail, the accept page.
+
+use async_graphql::http::GraphiQLSource;
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::web::{Data, Html, Json, Query, Redirect};
+use poem::{IntoResponse as _, Response, handler};
+use serde::Deserialize;
+
+use super::State;
+use crate::clock::Instant;
+use crate::mail::capture::CapturedMail;
+
+/// The accept page runs our script and nothing else.
+const ACCEPT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; \
+    img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The explorer loads itself from a CDN; development only.
+const GRAPHIQL_POLICY: &str = "default-src 'self' 'unsafe-inline' https://esm.sh data: blob:; worker-src 'self' blob:; \
+    connect-src 'self' https://esm.sh; base-uri 'none'; frame-ancestors 'none'";
+/// Captured mail is shown as text; nothing runs and nothing is loaded.
+const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+fn with_policy(policy: &'static str, body: impl poem::IntoResponse) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `GET /`: to the explorer where there is one.
+#[handler]
+pub(super) fn index(Data(state): Data<&State>) -> Response {
+    if state.app.config.graphiql {
+        return Redirect::see_other("/graphiql").into_response();
+    }
+    "Guestlist. The API is at /graphql, its schema at /schema.graphql.\n".into_response()
+}
+
+/// `GET /schema.graphql`.
+#[handler]
+pub(super) fn schema(Data(state): Data<&State>) -> Response {
+    state.sdl.to_string().with_content_type("application/graphql; charset=utf-8").into_response()
+}
+
+/// `GET /.well-known/jwks.json` (RFC 7517).
+#[handler]
+pub(super) fn jwks(Data(state): Data<&State>) -> Response {
+    let mut response = Json(state.app.access_keys.jwks()).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+}
+
+/// `GET /accept`: the token stays in the fragment, so that opening the link changes nothing and logs nothing.
+#[handler]
+pub(super) fn accept() -> Response {
+    with_policy(ACCEPT_POLICY, Html(include_str!("../../web/accept.html")))
+}
+
+/// `GET /assets/accept.js`.
+#[handler]
+pub(super) fn accept_js() -> Response {
+    include_str!("../../web/accept.js").with_content_type("text/javascript; charset=utf-8").into_response()
+}
+
+/// `GET /graphiql`.
+#[handler]
+pub(super) fn graphiql() -> Response {
+    let page = GraphiQLSource::build().endpoint("/graphql").title("Guestlist").finish();
+    with_policy(GRAPHIQL_POLICY, Html(page))
+}
+
+/// Which captured mails.
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    to: Option<String>,
+    after: Option<Instant>,
+}
+
+async fn captured(state: &State, wanted: &Wanted) -> Result<Vec<CapturedMail>, Response> {
+    let mails = state.app.mailer.captured().await.map_err(|error| {
+        tracing::error!(%error, "captured mail cannot be read");
+        (StatusCode::INTERNAL_SERVER_ERROR, "The folder with captured mail cannot be read.\n").into_response()
+    })?;
+    let to = wanted.to.as_ref().map(|to| to.to_lowercase());
+    let is_wanted = |mail: &CapturedMail| {
+        to.as_ref().is_none_or(|to| mail.to.to_lowercase() == *to)
+            && wanted.after.is_none_or(|after| mail.at > after)
+    };
+    Ok(mails.into_iter().filter(is_wanted).collect())
+}
+
+/// `GET /dev/mail.json?to=&after=`: oldest first.
+#[handler]
+pub(super) async fn dev_mail_json(Data(state): Data<&State>, Query(wanted): Query<Wanted>) -> Response {
+    match captured(state, &wanted).await {
+        Ok(mails) => with_policy(MAIL_POLICY, Json(mails)),
+        Err(response) => response,
+    }
+}
+
+/// `GET /dev/mail`: latest first.
+#[handler]
+pub(super) async fn dev_mail(Data(state): Data<&State>, Query(wanted): Query<Wanted>) -> Response {
+    let mails = match captured(state, &wanted).await {
+        Ok(mails) => mails,
+        Err(response) => return response,
+    };
+    let mut env = minijinja::Environment::new();
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+    let mails: Vec<_> =
+        mails.iter().rev().map(|mail| minijinja::Value::from(minijinja::value::Serde(mail))).collect();
+    match env.render_str(include_str!("../../web/dev-mail.html"), minijinja::context! { mails }) {
+        Ok(page) => with_policy(MAIL_POLICY, Html(page)),
+        Err(error) => {
+            tracing::error!(%error, "captured mail cannot be shown");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Around every request: an id, a panic that stays one request's, headers, a log line.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
+
+use crate::app::App;
+use crate::id::{EventId, TypedId as _};
+
+/// Name of the header that carries the request id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a page may do unless it says otherwise: nothing.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Identifier of one request, in the answer's headers, in errors and in the logs.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
+/// The wrapping.
+pub(super) struct Wrap {
+    app: App,
+    inner: BoxEndpoint<'static>,
+}
+
+impl Wrap {
+    pub(super) fn new(app: App, inner: BoxEndpoint<'static>) -> Self {
+        Self { app, inner }
+    }
+}
+
+impl Endpoint for Wrap {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = self.app.fresh_id::<EventId>().uuid().simple().to_string();
+        request.extensions_mut().insert(RequestId(id.clone()));
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        #[expect(clippy::disallowed_methods, reason = "measures how long a request took; decides nothing")]
+        let begun = Instant::now();
+        let called = futures_catch(self.inner.call(request)).await;
+        let mut response = match called {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => plain(error.status()),
+            Err(()) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+        };
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
+        if self.app.config.public_url.starts_with("https://") {
+            let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+        }
+        let status = response.status().as_u16();
+        let millis = begun.elapsed().as_millis() as u64;
+        tracing::info!(request_id = id, %method, path, status, millis, "request");
+        Ok(response)
+    }
+}
+
+/// Answers of the router itself: not found, method not allowed and their like.
+fn plain(status: StatusCode) -> Response {
+    let text = status.canonical_reason().unwrap_or("Error");
+    (status, format!("{} {text}\n", status.as_u16())).into_response()
+}
+
+/// Runs a future in a way that a panic in it ends it and nothing else.
+async fn futures_catch<F: Future>(future: F) -> Result<F::Output, ()> {
+    let mut future = Box::pin(future);
+    std::future::poll_fn(move |context| {
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        match polled {
+            Ok(std::task::Poll::Pending) => std::task::Poll::Pending,
+            Ok(std::task::Poll::Ready(output)) => std::task::Poll::Ready(Ok(output)),
+            Err(_) => std::task::Poll::Ready(Err(())),
+        }
+    })
+    .await
+}
