@@ -1,0 +1,300 @@
+//! The command line: each command calls one service function. Data goes to standard output, talk to standard
+//! error.
+
+mod admin;
+mod operate;
+mod output;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, Options, Problem};
+use crate::db::{Db, OpenError};
+use crate::error::{Error, ErrorCode};
+use crate::telemetry;
+
+const EXAMPLES: &str = "\
+Examples:
+  guestlist                                              serve on 127.0.0.1:8000 with SQLite in ./data
+  guestlist create-superuser --email you@example.com     make the first administrator
+  guestlist tenant create Acme --slug acme --owner ann@example.com
+  guestlist invite bob@example.com --tenant acme --role admin
+  guestlist check                                        list what production still needs
+
+Every setting is a flag or a variable: `guestlist --help` lists them, `guestlist config --example` prints a .env file.";
+
+#[derive(Debug, Parser)]
+#[command(name = "guestlist", version, about = "Invite-only identity for multi-tenant products.", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API, and send mail; what happens without a command
+    #[command(alias = "runserver")]
+    Serve {
+        /// Leave mail and other tasks to `guestlist worker`
+        #[arg(long)]
+        no_worker: bool,
+    },
+    /// Send mail and do other tasks, without serving
+    Worker,
+    /// Bring the database's schema up to date
+    Migrate {
+        #[command(subcommand)]
+        action: Option<Migrate>,
+    },
+    /// Make an administrator of the platform
+    #[command(alias = "createsuperuser")]
+    CreateSuperuser {
+        /// Address; asked for on a terminal
+        #[arg(long)]
+        email: Option<String>,
+        /// Name that people see; the part before the @ by default
+        #[arg(long)]
+        name: Option<String>,
+        /// Read the password from standard input
+        #[arg(long, conflicts_with = "password_file")]
+        password_stdin: bool,
+        /// Read the password from a file
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+    },
+    /// Record overdue invitations as expired; the worker does so every minute
+    #[command(alias = "mark_expired_invitations")]
+    MarkExpiredInvitations,
+    /// Print the GraphQL schema
+    #[command(alias = "spectacular")]
+    Schema {
+        /// Write it to a file
+        #[arg(long, value_name = "FILE", conflicts_with = "check")]
+        output: Option<PathBuf>,
+        /// Compare it with a file, and fail where they differ
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
+    },
+    /// List what is served
+    #[command(alias = "show_urls")]
+    Routes {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make and list tenants
+    Tenant {
+        #[command(subcommand)]
+        action: Tenant,
+    },
+    /// Invite somebody into a tenant
+    Invite {
+        /// Address to invite
+        email: String,
+        /// Slug of the tenant
+        #[arg(long)]
+        tenant: String,
+        /// Key of the role
+        #[arg(long, default_value = "member")]
+        role: String,
+        /// Name of the invitee
+        #[arg(long)]
+        name: Option<String>,
+        /// Note to the invitee
+        #[arg(long)]
+        note: Option<String>,
+        /// Print a link instead of sending a mail
+        #[arg(long)]
+        link_only: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check settings, database and mail templates, and list every problem
+    Check,
+    /// Delete every row of the database
+    Flush {
+        /// Name of the database, to show that you mean it; asked for on a terminal in development
+        #[arg(value_name = "DATABASE")]
+        name: Option<String>,
+    },
+    /// Try the mail settings
+    Mail {
+        #[command(subcommand)]
+        action: Mail,
+    },
+    /// Print the settings in force, with secrets hidden
+    Config {
+        /// Print a .env file with every setting and its default instead
+        #[arg(long)]
+        example: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Migrate {
+    /// Apply what is pending (the default)
+    Up,
+    /// List what is pending
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+enum Tenant {
+    /// Make a tenant and invite its owner
+    Create {
+        /// Name that people see
+        name: String,
+        /// Short name for URLs
+        #[arg(long)]
+        slug: String,
+        /// Address of the owner
+        #[arg(long)]
+        owner: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List tenants
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Mail {
+    /// Send a mail that proves the settings work
+    Test {
+        /// Where to
+        #[arg(long)]
+        to: String,
+    },
+}
+
+/// Why a command failed: what to say, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    const FAILED: u8 = 1;
+    const USAGE: u8 = 2;
+    const NOT_FOUND: u8 = 3;
+    const UNAVAILABLE: u8 = 69;
+    const CONFIG: u8 = 78;
+
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    fn config(problems: &[Problem]) -> Self {
+        let lines: Vec<String> = problems.iter().map(|p| format!("  {} {}", p.setting, p.advice)).collect();
+        Self::new(Self::CONFIG, format!("the settings need attention:\n{}", lines.join("\n")))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error.code() {
+            ErrorCode::NotFound => Self::NOT_FOUND,
+            ErrorCode::BadUserInput | ErrorCode::WeakPassword => Self::USAGE,
+            ErrorCode::Internal | ErrorCode::Overloaded => Self::UNAVAILABLE,
+            _ => Self::FAILED,
+        };
+        let message = match &error {
+            Error::Internal(cause) => cause.to_string(),
+            other => other.to_string(),
+        };
+        Self::new(code, message)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let code = match error {
+            OpenError::UnknownKind => Self::CONFIG,
+            _ => Self::UNAVAILABLE,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Parses the command line, runs it and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let _ = dotenvy::dotenv();
+    let cli = Cli::parse();
+    telemetry::init(&cli.options.log, cli.options.log_format);
+    // One TLS provider for mail and database; a second one in the process would make both refuse.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::new(Failure::FAILED, format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    output::talk(format_args!("guestlist: {}", failure.message));
+    ExitCode::from(failure.code)
+}
+
+async fn run(cli: Cli) -> Outcome {
+    let options = cli.options;
+    match cli.command.unwrap_or(Command::Serve { no_worker: false }) {
+        Command::Serve { no_worker } => serve::serve(options, !no_worker).await,
+        Command::Worker => serve::worker(&options).await,
+        Command::Migrate { action } => operate::migrate(&options, action.unwrap_or(Migrate::Up)).await,
+        Command::CreateSuperuser { email, name, password_stdin, password_file } => {
+            let source = admin::PasswordSource::new(password_stdin, password_file);
+            admin::create_superuser(&options, email, name, source).await
+        }
+        Command::MarkExpiredInvitations => operate::mark_expired(&options).await,
+        Command::Schema { output, check } => operate::schema(output.as_deref(), check.as_deref()),
+        Command::Routes { json } => operate::routes(json),
+        Command::Tenant { action: Tenant::Create { name, slug, owner, json } } => {
+            admin::create_tenant(&options, &name, &slug, &owner, json).await
+        }
+        Command::Tenant { action: Tenant::List { json } } => admin::list_tenants(&options, json).await,
+        Command::Invite { email, tenant, role, name, note, link_only, json } => {
+            let wanted = admin::Wanted { email, tenant, role, name, note, link_only };
+            admin::invite(&options, wanted, json).await
+        }
+        Command::Check => operate::check(&options).await,
+        Command::Flush { name } => operate::flush(&options, name).await,
+        Command::Mail { action: Mail::Test { to } } => operate::mail_test(&options, &to).await,
+        Command::Config { example } => operate::config(&options, example),
+    }
+}
+
+fn checked(options: &Options) -> Result<Config, Failure> {
+    options.check().map_err(|problems| Failure::config(&problems))
+}
+
+/// The service over the configured database, its schema brought up to date.
+async fn open(options: &Options) -> Result<App, Failure> {
+    Ok(assemble(checked(options)?).await?.0)
+}
+
+/// As [`open`], saying how many migrations were applied.
+async fn assemble(config: Config) -> Result<(App, usize), Failure> {
+    let db = Db::open(&config.database_url).await?;
+    let applied = db.migrate().await?;
+    Ok((App::new(config, db, Clock::System).await?, applied))
+}

@@ -1,0 +1,139 @@
+//! Commands about the service itself.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::output::{say, say_json, talk};
+use super::{Failure, Migrate, Outcome, assemble, checked, open};
+use crate::config::{self, Environment, Options};
+use crate::db::{self, Db, ServeLock};
+use crate::email::Email;
+use crate::http::ROUTES;
+use crate::mail::Mail;
+use crate::{invitation, schema as gql};
+
+pub(super) async fn migrate(options: &Options, action: Migrate) -> Outcome {
+    let db = Db::open(&options.database_url()).await?;
+    match action {
+        Migrate::Up => say(format_args!("{} migrations applied.", db.migrate().await?)),
+        Migrate::Status => {
+            let pending = db.pending().await?;
+            for name in &pending {
+                say(format_args!("pending  {name}"));
+            }
+            talk(format_args!("{} migrations are pending.", pending.len()));
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn mark_expired(options: &Options) -> Outcome {
+    let app = open(options).await?;
+    let expired = invitation::service::expire_due(&app).await?;
+    say(format_args!("{expired} invitations recorded as expired."));
+    Ok(())
+}
+
+pub(super) fn schema(output: Option<&Path>, check: Option<&Path>) -> Outcome {
+    let sdl = gql::sdl();
+    let unreadable = |path: &Path, error: std::io::Error| {
+        Failure::new(Failure::FAILED, format!("{}: {error}", path.display()))
+    };
+    if let Some(path) = output {
+        return std::fs::write(path, &sdl).map_err(|error| unreadable(path, error));
+    }
+    if let Some(path) = check {
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+        if text != sdl {
+            let advice = "differs from the schema that this binary serves; write it anew with `guestlist schema --output`";
+            return Err(Failure::new(Failure::FAILED, format!("{} {advice}.", path.display())));
+        }
+        return Ok(());
+    }
+    say(sdl.trim_end());
+    Ok(())
+}
+
+pub(super) fn routes(json: bool) -> Outcome {
+    if json {
+        let rows: Vec<_> = ROUTES
+            .iter()
+            .map(|(method, path, about)| json!({ "method": method, "path": path, "about": about }))
+            .collect();
+        say_json(&json!(rows));
+        return Ok(());
+    }
+    for (method, path, about) in ROUTES {
+        say(format_args!("{method:5} {path:26} {about}"));
+    }
+    Ok(())
+}
+
+pub(super) async fn check(options: &Options) -> Outcome {
+    let config = checked(options)?;
+    let (app, _) = assemble(config).await?;
+    say(format_args!(
+        "The settings are sound. Database: {}. Mail: {}.",
+        db::redact(&app.config.database_url),
+        app.mailer.describe()
+    ));
+    Ok(())
+}
+
+pub(super) async fn flush(options: &Options, given: Option<String>) -> Outcome {
+    let url = options.database_url();
+    let name = db::name(&url);
+    let given = match given {
+        Some(given) => given,
+        None if options.environment() == Environment::Development && std::io::stdin().is_terminal() => {
+            let mut answer = String::new();
+            let mut out = std::io::stderr();
+            let asked = write!(out, "This deletes every row of {name}. Type its name to go on: ")
+                .and_then(|()| out.flush());
+            asked
+                .and_then(|()| std::io::stdin().read_line(&mut answer))
+                .map_err(|error| Failure::new(Failure::USAGE, error.to_string()))?;
+            answer.trim().to_owned()
+        }
+        None => String::new(),
+    };
+    if given != name {
+        return Err(Failure::new(
+            Failure::USAGE,
+            format!("nothing was deleted; to delete every row, run: guestlist flush {name}"),
+        ));
+    }
+    let _lock = ServeLock::take(&url)?;
+    let db = Db::open(&url).await?;
+    db.migrate().await?;
+    db.flush().await.map_err(|error| Failure::new(Failure::UNAVAILABLE, error.to_string()))?;
+    say(format_args!("Every row of {name} is deleted."));
+    Ok(())
+}
+
+pub(super) async fn mail_test(options: &Options, to: &str) -> Outcome {
+    let app = open(options).await?;
+    let usage = |error: &dyn std::fmt::Display| Failure::new(Failure::USAGE, error.to_string());
+    let to = Email::parse(to).map_err(|error| usage(&error))?;
+    let mail = Mail::Test { to: to.deliverable().parse().map_err(|error| usage(&error))? };
+    match app.mailer.send(app.fresh_id(), &mail, app.clock.now()).await {
+        Ok(reply) => {
+            say(format_args!("Taken: {reply}"));
+            Ok(())
+        }
+        Err(error) => {
+            Err(Failure::new(Failure::UNAVAILABLE, format!("{error}. Look at GUESTLIST_SMTP_URL.")))
+        }
+    }
+}
+
+pub(super) fn config(options: &Options, example: bool) -> Outcome {
+    if example {
+        say(config::env_example().trim_end());
+        return Ok(());
+    }
+    say(format_args!("{:#?}", checked(options)?));
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! `serve` and `worker`.
+
+use std::time::Duration;
+
+use poem::listener::TcpAcceptor;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::output::say;
+use super::{Failure, Outcome, assemble, checked};
+use crate::app::App;
+use crate::config::{Environment, Options};
+use crate::db::{self, ServeLock};
+use crate::http::{self, Readiness};
+use crate::{outbox, user, worker};
+
+/// How long requests that have begun may take to finish once the service is told to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+
+pub(super) async fn serve(mut options: Options, with_worker: bool) -> Outcome {
+    let listener = listen(&mut options).await?;
+    let config = checked(&options)?;
+    let existed = db::sqlite_path(&config.database_url).is_none_or(|path| path.exists());
+    let lock = ServeLock::take(&config.database_url)?;
+    let (app, applied) = assemble(config).await?;
+    if with_worker {
+        forget_dead_workers(&app).await?;
+    }
+    banner(&app, existed, applied).await?;
+
+    let readiness = Readiness::default();
+    let endpoint = http::endpoint(&app, readiness.clone())
+        .map_err(|error| Failure::new(Failure::FAILED, error.to_string()))?;
+    let (stop, stopped) = watch::channel(false);
+    let work = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stopped)));
+    let acceptor = TcpAcceptor::from_tokio(listener).map_err(failed)?;
+    let signal = async move {
+        told_to_stop().await;
+        readiness.withdraw();
+        tracing::info!("stopping: requests that have begun are finished");
+        tokio::spawn(async {
+            told_to_stop().await;
+            std::process::exit(130);
+        });
+    };
+    poem::Server::new_with_acceptor(acceptor)
+        .run_with_graceful_shutdown(endpoint, signal, Some(DRAIN))
+        .await
+        .map_err(failed)?;
+    let _ = stop.send(true);
+    if let Some(work) = work {
+        let _ = work.await;
+    }
+    app.db.clone().close().await;
+    drop(lock);
+    Ok(())
+}
+
+pub(super) async fn worker(options: &Options) -> Outcome {
+    let config = checked(options)?;
+    let lock = ServeLock::take(&config.database_url)?;
+    let (app, _) = assemble(config).await?;
+    forget_dead_workers(&app).await?;
+    say(format_args!("guestlist {} · worker · mail is {}", env!("CARGO_PKG_VERSION"), app.mailer.describe()));
+    let (stop, stopped) = watch::channel(false);
+    let work = tokio::spawn(worker::run(app.clone(), stopped));
+    told_to_stop().await;
+    let _ = stop.send(true);
+    let _ = work.await;
+    app.db.clone().close().await;
+    drop(lock);
+    Ok(())
+}
+
+/// With the lock of a SQLite file in hand nobody else can be sending: what a killed process had begun is taken
+/// up at once.
+async fn forget_dead_workers(app: &App) -> Outcome {
+    if db::sqlite_path(&app.config.database_url).is_some() {
+        outbox::service::release_leases(app).await?;
+    }
+    Ok(())
+}
+
+/// Binds first, so that a port chosen by the system ends up in the links of a development set-up.
+async fn listen(options: &mut Options) -> Result<TcpListener, Failure> {
+    let address = options.listen;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let advice = "Choose another address with GUESTLIST_LISTEN, or stop what listens there";
+        Failure::new(Failure::UNAVAILABLE, format!("cannot listen on {address}: {error}. {advice}."))
+    })?;
+    options.listen = listener.local_addr().map_err(failed)?;
+    Ok(listener)
+}
+
+fn failed(error: std::io::Error) -> Failure {
+    Failure::new(Failure::UNAVAILABLE, error.to_string())
+}
+
+async fn banner(app: &App, existed: bool, applied: usize) -> Outcome {
+    let config = &app.config;
+    let url = &config.public_url;
+    let development = config.environment == Environment::Development;
+    let mode = if development { "development (loopback only)" } else { "production" };
+    say(format_args!("guestlist {} · {mode}", env!("CARGO_PKG_VERSION")));
+    let state = match (existed, applied) {
+        (false, _) => format!("created, {applied} migrations applied"),
+        (true, 0) => "up to date".to_owned(),
+        (true, _) => format!("{applied} migrations applied"),
+    };
+    say(format_args!("  database  {}   {state}", db::redact(&config.database_url)));
+    let explorer = if config.graphiql { "    explorer /graphiql" } else { "" };
+    say(format_args!("  graphql   {url}/graphql{explorer}    schema /schema.graphql"));
+    let page = if development && app.mailer.describe().starts_with("captured") {
+        format!("{url}/dev/mail   ")
+    } else {
+        String::new()
+    };
+    say(format_args!("  mail      {page}{}", app.mailer.describe()));
+    if !user::service::any_superuser(app.db.reader()).await? {
+        say("");
+        say("  No administrator yet. Make one with:");
+        say("    guestlist create-superuser --email you@example.com");
+    }
+    Ok(())
+}
+
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
