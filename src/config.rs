@@ -238,7 +238,13 @@ pub struct Options {
     )]
     pub body_limit: usize,
     /// What is logged, in the words of tracing's `EnvFilter`.
-    #[arg(long, env = "GUESTLIST_LOG", default_value = "info,sea_orm_migration=warn,poem=warn", global = true, hide_short_help = true)]
+    #[arg(
+        long,
+        env = "GUESTLIST_LOG",
+        default_value = "info,sea_orm_migration=warn,poem=warn",
+        global = true,
+        hide_short_help = true
+    )]
     pub log: String,
     /// How log lines look.
     #[arg(

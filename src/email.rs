@@ -192,7 +192,8 @@ mod tests {
         #[test]
         fn any_text_is_answered_and_a_canonical_form_is_stable(text in "\\PC{0,40}@?\\PC{0,40}") {
             if let Ok(email) = Email::parse(&text) {
-                prop_assert_eq!(Email::parse(email.norm()).map(|e| e.norm().to_owned()).as_deref(), Ok(email.norm()));
+                let again = norm(email.norm());
+                prop_assert_eq!(again.as_deref(), Ok(email.norm()));
                 prop_assert!(email.norm().is_ascii());
             }
         }

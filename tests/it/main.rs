@@ -1,2 +1,28 @@
-//! x
-fn main() {}
+//! The integration tests: one binary, a module per feature, each test on a database of its own.
+//!
+//! Tests named `t…` and `r…` prove a promise of the security and reliability tables in `docs/`.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod accept;
+mod cli;
+mod crash;
+mod decide;
+mod delivery;
+mod endpoint;
+mod expiry;
+mod invite;
+mod layers;
+mod list;
+mod mirrored;
+mod node;
+mod preview;
+mod races;
+mod readme;
+mod resend;
+mod sessions;
+mod smtp;
+mod storage;
+mod support;
+mod tenants;
+mod tokens;

@@ -1,0 +1,179 @@
+//! `invitations`: filters, order and pages, always with a second tenant about.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp};
+
+const QUERY: &str = "query Q($tenantId: ID, $first: Int, $after: String, $last: Int, $before: String,
+    $filter: InvitationFilter, $orderBy: InvitationOrder) {
+    invitations(tenantId: $tenantId, first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $orderBy) {
+        totalCount nodes { email } edges { cursor node { email } }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+
+async fn list(client: &Client, variables: Value) -> Value {
+    let answer = client.ask(QUERY, variables).await;
+    assert!(answer.get("errors").is_none(), "{answer}");
+    answer["data"]["invitations"].clone()
+}
+
+fn emails(page: &Value) -> Vec<String> {
+    page["nodes"].as_array().unwrap().iter().map(|n| n["email"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Five invitations a minute apart, and some of another tenant; the owner's own is out of the way.
+async fn five(app: &TestApp) -> Client {
+    let owner = app.owner().await;
+    let other = app.owner_of("globex").await;
+    app.sql("DELETE FROM invitation").await;
+    for name in ["eve", "dan", "cleo", "bob", "ann"] {
+        app.advance(TimeDelta::minutes(1));
+        owner.invited(&format!("{name}@x.test")).await;
+        other.invited(&format!("{name}@globex.test")).await;
+    }
+    app.mails().await;
+    owner
+}
+
+#[tokio::test]
+async fn the_latest_come_first_and_only_ones_own() {
+    let app = TestApp::new().await;
+    let owner = five(&app).await;
+    let page = list(&owner, json!({})).await;
+    assert_eq!(emails(&page), ["ann@x.test", "bob@x.test", "cleo@x.test", "dan@x.test", "eve@x.test"]);
+    assert_eq!(page["totalCount"], 5);
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_in_both_directions_and_every_order() {
+    let app = TestApp::new().await;
+    let owner = five(&app).await;
+    for field in ["CREATED_AT", "EXPIRES_AT", "EMAIL"] {
+        for direction in ["ASC", "DESC"] {
+            let order = json!({ "field": field, "direction": direction });
+            let all = emails(&list(&owner, json!({ "orderBy": order })).await);
+            assert_eq!(all.len(), 5);
+            let (mut forward, mut after) = (Vec::new(), Value::Null);
+            loop {
+                let page = list(&owner, json!({ "first": 2, "after": after, "orderBy": order })).await;
+                assert_eq!(page["pageInfo"]["hasPreviousPage"], !after.is_null());
+                forward.extend(emails(&page));
+                after = page["pageInfo"]["endCursor"].clone();
+                if page["pageInfo"]["hasNextPage"] == false {
+                    break;
+                }
+            }
+            assert_eq!(forward, all, "{field} {direction}");
+            let (mut backward, mut before) = (Vec::new(), Value::Null);
+            loop {
+                let page = list(&owner, json!({ "last": 2, "before": before, "orderBy": order })).await;
+                backward.splice(0..0, emails(&page));
+                before = page["pageInfo"]["startCursor"].clone();
+                if page["pageInfo"]["hasPreviousPage"] == false {
+                    break;
+                }
+            }
+            assert_eq!(backward, all, "{field} {direction}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn filters_are_all_applied_and_lists_mean_any_of() {
+    let app = TestApp::new().await;
+    let mut owner = five(&app).await;
+    let ids: Vec<Value> =
+        owner.ask("{ invitations { nodes { id } } }", json!({})).await["data"]["invitations"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|n| n["id"].clone())
+            .collect();
+    owner.act("cancelInvitation", &ids[0]).await;
+    app.tick().await;
+    owner.invite(json!({ "email": "zed@x.test", "roleKey": "admin", "delivery": "LINK_ONLY", "expiresInSeconds": 300 })).await;
+    app.mails().await;
+    app.advance(TimeDelta::minutes(5));
+    owner.renew().await;
+    let matching = async |filter: Value| emails(&list(&owner, json!({ "filter": filter })).await);
+    assert_eq!(matching(json!({ "status": ["CANCELLED"] })).await, ["ann@x.test"]);
+    assert_eq!(matching(json!({ "status": ["EXPIRED", "CANCELLED"] })).await, ["zed@x.test", "ann@x.test"]);
+    assert_eq!(matching(json!({ "status": ["PENDING"] })).await.len(), 4);
+    assert_eq!(matching(json!({ "status": [] })).await.len(), 0);
+    assert_eq!(matching(json!({ "delivery": ["NONE"] })).await, ["zed@x.test"]);
+    assert_eq!(matching(json!({ "delivery": ["SUPPRESSED", "NONE"] })).await, ["zed@x.test", "ann@x.test"]);
+    assert_eq!(matching(json!({ "delivery": ["SENT"], "status": ["PENDING"] })).await.len(), 4);
+    assert_eq!(matching(json!({ "roleKey": ["admin", "nobody"] })).await, ["zed@x.test"]);
+    assert_eq!(matching(json!({ "emailContains": "CLEO" })).await, ["cleo@x.test"]);
+    assert_eq!(
+        matching(json!({ "emailContains": "%" })).await.len(),
+        0,
+        "a wildcard is a character like any other"
+    );
+    assert_eq!(
+        matching(json!({ "createdAt": { "from": "2026-03-02T12:02:00Z", "to": "2026-03-02T12:03:00Z" } }))
+            .await
+            .len(),
+        2
+    );
+    assert_eq!(matching(json!({ "expiresAt": { "to": "2026-03-03T00:00:00Z" } })).await, ["zed@x.test"]);
+    let me = owner.me().await["id"].clone();
+    assert_eq!(matching(json!({ "invitedById": me, "emailContains": "dan" })).await, ["dan@x.test"]);
+}
+
+#[tokio::test]
+async fn page_sizes_and_cursors_are_checked() {
+    let app = TestApp::new().await;
+    let owner = five(&app).await;
+    let email_cursor = list(&owner, json!({ "first": 1, "orderBy": { "field": "EMAIL" } })).await["pageInfo"]
+        ["endCursor"]
+        .clone();
+    for (variables, argument) in [
+        (json!({ "first": 0 }), "first"),
+        (json!({ "first": -1 }), "first"),
+        (json!({ "first": 101 }), "first"),
+        (json!({ "last": 0 }), "last"),
+        (json!({ "last": 101 }), "last"),
+        (json!({ "first": 1, "last": 1 }), "last"),
+        (json!({ "after": "forged" }), "after"),
+        (json!({ "before": "'; DROP TABLE invitation; --" }), "before"),
+        (json!({ "after": email_cursor }), "after"),
+    ] {
+        let answer = owner.ask(QUERY, variables.clone()).await;
+        assert_eq!(answer["data"], json!({ "invitations": null }), "{variables}");
+        let extensions = &answer["errors"][0]["extensions"];
+        assert_eq!(
+            (&extensions["code"], &extensions["argument"]),
+            (&json!("BAD_USER_INPUT"), &json!(argument)),
+            "{variables}"
+        );
+    }
+    assert_eq!(list(&owner, json!({ "first": 100 })).await["totalCount"], 5);
+}
+
+#[tokio::test]
+async fn t37_another_tenants_list_is_not_found_and_a_member_is_forbidden() {
+    let app = TestApp::new().await;
+    let acme = app.owner_of("acme").await;
+    let globex = app.owner_of("globex").await;
+    let member = app.member(&acme, "max@acme.test", "member").await;
+    let foreign = globex.me().await["activeMembership"]["tenant"]["id"].clone();
+    let code = async |client: &Client, variables: Value| {
+        let answer = client.ask(QUERY, variables).await;
+        assert_eq!(answer["data"]["invitations"], Value::Null);
+        answer["errors"][0]["extensions"]["code"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(code(&acme, json!({ "tenantId": foreign })).await, "NOT_FOUND");
+    assert_eq!(code(&acme, json!({ "tenantId": "ten_1" })).await, "NOT_FOUND");
+    assert_eq!(code(&member, json!({})).await, "FORBIDDEN");
+    assert_eq!(code(&app.stranger(), json!({ "tenantId": foreign })).await, "UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_forbidden_list_leaves_its_neighbours_alone() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let member = app.member(&owner, "max@acme.test", "member").await;
+    let answer = member.ask("{ me { name } invitations { totalCount } }", json!({})).await;
+    assert_eq!(answer["data"], json!({ "me": { "name": "Max Member" }, "invitations": null }));
+}

@@ -1,0 +1,145 @@
+//! Access tokens: what they say, and what is no token.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::{Client, TestApp};
+
+fn part(token: &str, index: usize) -> Value {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
+}
+
+fn encode(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+async fn is_refused(owner: &Client, token: String) -> bool {
+    let mut client = owner.clone();
+    client.access = Some(token);
+    client.me().await.is_null()
+}
+
+#[tokio::test]
+async fn an_access_token_names_user_session_tenant_role_and_permissions() {
+    let app = TestApp::new().await;
+    let mut owner = app.owner().await;
+    owner.renew().await;
+    let token = owner.access.clone().unwrap();
+    let header = part(&token, 0);
+    assert_eq!((&header["alg"], &header["typ"]), (&json!("EdDSA"), &json!("at+jwt")));
+    let claims = part(&token, 1);
+    let me = owner.me().await;
+    assert_eq!(claims["sub"], me["id"]);
+    assert_eq!(claims["tid"], me["activeMembership"]["tenant"]["id"]);
+    assert_eq!(claims["role"], "owner");
+    assert_eq!(claims["permissions"].as_array().unwrap().len(), 6);
+    assert_eq!(
+        (&claims["iss"], &claims["aud"]),
+        (&json!("http://localhost:8000"), &json!("http://localhost:8000"))
+    );
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+    let keys = app.stranger().get("/.well-known/jwks.json").await.json();
+    let key = &keys["keys"][0];
+    assert_eq!((&key["kid"], &key["crv"], &key["kty"]), (&header["kid"], &json!("Ed25519"), &json!("OKP")));
+    assert!(key.get("d").is_none(), "the private part stays here");
+}
+
+#[tokio::test]
+async fn a_published_key_verifies_the_token_elsewhere() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let keys = app.stranger().get("/.well-known/jwks.json").await.json();
+    let public = URL_SAFE_NO_PAD.decode(keys["keys"][0]["x"].as_str().unwrap()).unwrap();
+    let token = owner.access.clone().unwrap();
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let key = aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ED25519, public);
+    assert!(key.verify(message.as_bytes(), &signature).is_ok());
+}
+
+#[tokio::test]
+async fn t14_t15_t16_t18_altered_tokens_are_refused() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let token = owner.access.clone().unwrap();
+    let signature = token.rsplit('.').next().unwrap();
+    let (header, claims) = (part(&token, 0), part(&token, 1));
+    let mut forged = vec![
+        String::new(),
+        "nonsense".to_owned(),
+        token[..token.len() - 4].to_owned(),
+        owner.refresh.clone().unwrap(),
+    ];
+    for (name, value) in [
+        ("alg", json!("none")),
+        ("alg", json!("HS256")),
+        ("alg", json!("RS256")),
+        ("alg", json!("ES256")),
+        ("typ", json!("JWT")),
+        ("kid", json!("../../dev/null")),
+        ("kid", json!("' OR 1=1 --")),
+        ("kid", json!("x".repeat(10_000))),
+        ("jku", json!("http://127.0.0.1:9/keys")),
+    ] {
+        let mut header = header.clone();
+        header[name] = value;
+        forged.push(format!("{}.{}.{signature}", encode(&header), encode(&claims)));
+        forged.push(format!("{}.{}.", encode(&header), encode(&claims)));
+    }
+    for (name, value) in [
+        ("exp", json!("9999999999")),
+        ("exp", json!(-1)),
+        ("exp", Value::Null),
+        ("sub", json!("usr_1")),
+        ("sid", json!(7)),
+    ] {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        forged.push(format!("{}.{}.{signature}", encode(&header), encode(&claims)));
+    }
+    for token in forged {
+        assert!(is_refused(&owner, token.clone()).await, "{token}");
+    }
+    assert!(!is_refused(&owner, token).await);
+}
+
+#[tokio::test]
+async fn t18_a_token_of_another_instance_is_refused() {
+    let (here, there) = (TestApp::new().await, TestApp::new().await);
+    let owner = here.owner().await;
+    let foreign = there.owner().await.access.unwrap();
+    assert!(is_refused(&owner, foreign).await);
+}
+
+#[tokio::test]
+async fn clocks_may_disagree_by_thirty_seconds() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    app.advance(TimeDelta::seconds(629));
+    assert!(owner.me().await["id"].is_string());
+    app.advance(TimeDelta::seconds(1));
+    assert_eq!(owner.me().await, Value::Null);
+    app.advance(TimeDelta::seconds(-661));
+    assert_eq!(owner.me().await, Value::Null, "issued more than thirty seconds from now");
+}
+
+#[tokio::test]
+async fn t28_no_token_is_in_the_database() {
+    let app = TestApp::new().await;
+    let mut owner = app.owner().await;
+    owner.invited("ann@x.test").await;
+    app.tick().await;
+    let link = app.mail_to("ann@x.test").await.token.unwrap();
+    owner.renew().await;
+    let path = guestlist::db::sqlite_path(&app.app.config.database_url).unwrap();
+    for file in [path.clone(), path.with_extension("db-wal")] {
+        let bytes = std::fs::read(&file).unwrap();
+        for token in [&link, owner.refresh.as_ref().unwrap(), owner.access.as_ref().unwrap()] {
+            let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
+            assert!(!found, "{token} in {}", file.display());
+        }
+        assert!(!bytes.windows(7).any(|window| window == b"gl_inv_"), "{}", file.display());
+    }
+}
