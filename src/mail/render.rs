@@ -28,6 +28,7 @@ pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
     env.set_auto_escape_callback(
         |name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None },
     );
+    env.add_filter("url", |text: String| minijinja::Value::from_safe_string(escape_url(&text)));
     for (name, source) in [
         ("base.html", include_str!("templates/base.html")),
         ("invitation.txt", include_str!("templates/invitation.txt")),
@@ -100,6 +101,11 @@ pub(super) fn message(
         message.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
     }
     Ok(message)
+}
+
+/// Escapes a URL for HTML and leaves its slashes alone, so that mail programs that look for links see one.
+fn escape_url(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 /// A name as mails show it: on one line, cut to 60 characters, and with nothing that a mail program would

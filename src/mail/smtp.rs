@@ -55,7 +55,10 @@ impl SmtpUrl {
         let url = Url::parse(url.expose_secret()).map_err(|e| format!("{e}; {example}."))?;
         let host = url.host().ok_or_else(|| format!("names no host; {example}."))?;
         let local = match &host {
-            Host::Domain(name) => *name == "localhost",
+            // Schemes that the URL standard does not know keep IPv4 addresses as text.
+            Host::Domain(name) => {
+                *name == "localhost" || name.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+            }
             Host::Ipv4(ip) => ip.is_loopback(),
             Host::Ipv6(ip) => ip.is_loopback(),
         };

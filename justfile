@@ -1,0 +1,28 @@
+# What developers do, in one word each.
+
+# List what there is.
+default:
+    @just --list
+
+# Serve in development.
+run *ARGS:
+    cargo run -- {{ARGS}}
+
+# Run the whole suite.
+test *ARGS:
+    cargo test --workspace {{ARGS}}
+
+# Format, lint and check the documentation.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Write the files that mirror the code.
+mirror:
+    cargo run -- schema --output schema.graphql
+    cargo run -- config --example > .env.example
+
+# Everything that has to pass.
+ci:
+    .ci/run
