@@ -218,7 +218,8 @@ mod tests {
     #[tokio::test]
     async fn t9_length_is_bounded_and_every_character_counts() {
         let hasher = hasher();
-        let long: String = (0_u32..256).filter_map(|i| char::from_u32(0xE0 + (i * i * 7 + i * 13) % 60)).collect();
+        let long: String =
+            (0_u32..256).filter_map(|i| char::from_u32(0xE0 + (i * i * 7 + i * 13) % 60)).collect();
         assert!(hasher.check(&secret(&long), &[]).is_ok());
         assert!(hasher.check(&secret(&format!("{long}x")), &[]).is_err());
         let hash = hasher.hash(&secret(&long)).await.unwrap();

@@ -17,7 +17,7 @@ const UP: &[&str] = &[
         lease_until timestamptz NULL,
         last_reply text NULL
     )",
-    "CREATE INDEX outbox_due_idx ON outbox (next_attempt_at) WHERE state IN ('queued', 'retrying')",
+    "CREATE INDEX outbox_due_idx ON outbox (next_attempt_at) WHERE next_attempt_at IS NOT NULL",
     "CREATE INDEX outbox_subject_idx ON outbox (subject_id)",
     "CREATE INDEX outbox_state_idx ON outbox (state, id)",
 ];

@@ -105,7 +105,11 @@ pub(super) fn message(
 
 /// Escapes a URL for HTML and leaves its slashes alone, so that mail programs that look for links see one.
 fn escape_url(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 /// A name as mails show it: on one line, cut to 60 characters, and with nothing that a mail program would

@@ -56,7 +56,7 @@ fn an_invitation_parses_back_with_its_headers_and_both_parts() {
         assert!(part.contains("Thursday, 8 January 1970 at 00:00 UTC"), "{part}");
     }
     assert!(text.contains("\ngl_inv_x"), "{text}");
-    assert!(text.contains("Hello\n") && html.contains("Hello\n"));
+    assert!(text.contains("Hello\r\nthere") && html.contains("Hello\r\nthere"));
 }
 
 #[test]

@@ -102,10 +102,9 @@ pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[OutboxId]) -> Resul
     Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
 }
 
-/// Rows whose next attempt is due and that no worker has, oldest first.
+/// Rows whose next attempt is due and that no worker has, oldest first. Only open rows have a next attempt.
 pub(super) async fn due(db: &impl ConnectionTrait, now: Instant, most: u64) -> Result<Vec<Model>, DbErr> {
     Entity::find()
-        .filter(Column::State.is_in(OPEN))
         .filter(Column::NextAttemptAt.lte(now))
         .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lte(now)))
         .order_by_asc(Column::NextAttemptAt)

@@ -72,12 +72,16 @@ async fn r1_kill_9_during_200_concurrent_invites_loses_and_doubles_nothing() {
         (acknowledged.lock().unwrap().len() >= 40).then_some(())
     })
     .await;
+    let address = server.url.clone();
     server.kill();
     while asking.join_next().await.is_some() {}
     let acknowledged = acknowledged.lock().unwrap().clone();
     assert!(acknowledged.len() < 200, "the kill came in time");
 
-    let server = Serving::start(folder.path(), &env);
+    // The same address again: links carry it.
+    let address = address.trim_start_matches("http://").to_owned();
+    let again: Vec<(&str, &str)> = env.into_iter().chain([("GUESTLIST_LISTEN", address.as_str())]).collect();
+    let server = Serving::start(folder.path(), &again);
     let token = sign_in(&server).await;
     let mut stored: HashMap<String, String> = HashMap::new();
     let mut after = Value::Null;

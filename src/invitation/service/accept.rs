@@ -66,7 +66,12 @@ pub async fn accept(app: &App, actor: &Actor, input: Accept) -> Result<Accepted,
     // What follows is looked at again inside the transaction; here it spares a refused request the hashing.
     require_acceptable(app, &row)?;
     let tenant = open_tenant(db, &row).await?;
-    require_invitee(db, actor, &row).await?;
+    if let Err(error) = require_invitee(db, actor, &row).await {
+        // Somebody who accepts at this instant makes the account that stands in the way: then the invitation,
+        // looked at again, says so.
+        require_acceptable(app, &reread(db, row.id).await?)?;
+        return Err(error.into());
+    }
     let account = match actor.principal() {
         Some(_) => None,
         None => Some(new_account(app, &row, &input, &tenant.name).await?),

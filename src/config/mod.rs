@@ -1,0 +1,358 @@
+//! Settings: one clap struct gives flags, environment variables, `--help` and `.env.example`.
+//!
+//! [`Options`] is what was typed; [`Options::check`] turns it into a [`Config`] that the service can rely
+//! on, or into every problem at once, each with the way out.
+
+mod options;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use chrono::TimeDelta;
+use clap::ValueEnum;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::db;
+use crate::keys;
+use crate::mail::smtp::SmtpUrl;
+
+pub use options::{Options, env_example};
+
+/// How much is allowed and how much must be configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// Loopback only; secrets are generated, mail is captured, GraphiQL and introspection are on.
+    Development,
+    /// Nothing is assumed: a missing or weak setting is fatal.
+    Production,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// Limits on attempts; behaviour is documented in `docs/OPERATIONS.md`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Sign-ins per address in 15 minutes.
+    pub login_per_address: u32,
+    /// Sign-ins per client network in 15 minutes.
+    pub login_per_ip: u32,
+    /// Invalid tokens per client network in a minute.
+    pub tokens_per_ip: u32,
+    /// Invitations per inviter in an hour.
+    pub invites_per_hour: u32,
+    /// Invitations per tenant in a day.
+    pub invites_per_tenant_day: u32,
+    /// Invitations per invited address in a day.
+    pub invites_per_recipient_day: u32,
+    /// Pending invitations of a tenant.
+    pub pending_per_tenant: u32,
+}
+
+/// Cost and rules of passwords.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordRules {
+    /// Argon2id memory in KiB.
+    pub memory: u32,
+    /// Argon2id passes.
+    pub passes: u32,
+    /// Argon2id lanes.
+    pub lanes: u32,
+    /// Fewest characters.
+    pub min: u32,
+    /// Least zxcvbn score, 0 to 4.
+    pub score: u8,
+}
+
+/// Where mail goes.
+#[derive(Clone, Debug)]
+pub enum MailTarget {
+    /// Kept in a folder and shown at `/dev/mail`.
+    Captured(PathBuf),
+    /// Written to a folder, a file per mail.
+    Folder(PathBuf),
+    /// Sent to a mail server.
+    Smtp(Box<SmtpUrl>),
+    /// Kept in memory, for tests.
+    Memory,
+}
+
+/// Checked settings. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Base of every link, with no slash at its end.
+    pub public_url: String,
+    /// Development or production.
+    pub environment: Environment,
+    /// Where the data is.
+    pub database_url: String,
+    /// Folder for what is kept on disk.
+    pub data_dir: PathBuf,
+    /// Root secret.
+    pub secret_key: SecretString,
+    /// Earlier root secrets.
+    pub secret_key_previous: Vec<SecretString>,
+    /// Where mail goes.
+    pub mail: MailTarget,
+    /// Address that mail comes from.
+    pub mail_from: String,
+    /// Factor on waiting times between attempts.
+    pub mail_retry_scale: f64,
+    /// Template of the accept link, with `{token}`.
+    pub accept_url: String,
+    /// Lifetime of an invitation.
+    pub invitation_ttl: TimeDelta,
+    /// Longest lifetime of an invitation.
+    pub invitation_max_ttl: TimeDelta,
+    /// Lifetime of an access token.
+    pub access_ttl: TimeDelta,
+    /// Lifetime of a refresh token.
+    pub refresh_ttl: TimeDelta,
+    /// Longest life of a session.
+    pub session_max: TimeDelta,
+    /// Whether anybody may make tenants.
+    pub allow_tenant_creation: bool,
+    /// Whether `/graphiql` is served.
+    pub graphiql: bool,
+    /// Whether strangers may introspect.
+    pub introspection: bool,
+    /// Cost and rules of passwords.
+    pub password: PasswordRules,
+    /// Limits on attempts.
+    pub limits: Limits,
+    /// Deepest nesting of a document.
+    pub max_depth: usize,
+    /// Most selections of a document.
+    pub max_complexity: usize,
+    /// Largest body in bytes.
+    pub body_limit: usize,
+}
+
+/// A setting that is missing, weak or wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Name of the variable.
+    pub setting: &'static str,
+    /// A sentence with the way out.
+    pub advice: String,
+}
+
+impl Options {
+    /// Development or production: as said, else by where the service listens.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        self.environment.unwrap_or(if self.listen.ip().is_loopback() {
+            Environment::Development
+        } else {
+            Environment::Production
+        })
+    }
+
+    /// Where the data is, said or by default.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        let default = || format!("sqlite://{}", self.data_dir.join("guestlist.db").display());
+        self.database_url.clone().filter(|url| !url.is_empty()).unwrap_or_else(default)
+    }
+
+    /// Checks everything at once. In development a missing secret is generated into the data folder.
+    ///
+    /// # Errors
+    /// Every problem there is, never an empty list.
+    pub fn check(&self) -> Result<Config, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let environment = self.environment();
+        let development = environment == Environment::Development;
+        if development && !self.listen.ip().is_loopback() {
+            problems.add("GUESTLIST_LISTEN", "development listens on loopback only: use 127.0.0.1, or set GUESTLIST_ENVIRONMENT=production.");
+        }
+        let secret_key = problems.take(self.secret(development));
+        for earlier in self.secret_key_previous.iter().filter(|s| weak(s)) {
+            let _ = earlier;
+            problems.add(
+                "GUESTLIST_SECRET_KEY_PREVIOUS",
+                "each earlier secret has at least 32 bytes, as it had when it was in use.",
+            );
+        }
+        let public_url = problems.take(self.public_url(development));
+        let mail = problems.take(self.mail(development));
+        if crate::email::Email::parse(&self.mail_from).is_err() {
+            problems.add("GUESTLIST_MAIL_FROM", "must be an address such as guestlist@example.com.");
+        }
+        if !(self.mail_retry_scale > 0.0 && self.mail_retry_scale <= 100.0) {
+            problems.add("GUESTLIST_MAIL_RETRY_SCALE", "must be more than 0 and at most 100.");
+        }
+        if self.invitation_ttl > self.invitation_max_ttl {
+            problems.add("GUESTLIST_INVITATION_TTL", "must not be longer than GUESTLIST_INVITATION_MAX_TTL.");
+        }
+        if self.accept_url.as_ref().is_some_and(|url| !url.contains("{token}")) {
+            problems.add(
+                "GUESTLIST_ACCEPT_URL",
+                "must hold {token}, for instance https://app.example.com/join#{token}.",
+            );
+        }
+        if argon2::Params::new(self.argon2_m, self.argon2_t, self.argon2_p, None).is_err() {
+            problems
+                .add("GUESTLIST_ARGON2_M", "Argon2 needs at least 8 KiB per lane, one pass and one lane.");
+        }
+        if self.password_min < 8 && !development {
+            problems.add("GUESTLIST_PASSWORD_MIN", "must be at least 8 in production.");
+        }
+        if !development && self.argon2_m < 7_168 {
+            problems.add("GUESTLIST_ARGON2_M", "must be at least 7168 in production (OWASP).");
+        }
+        let (Some(secret_key), Some(public_url), Some(mail), true) =
+            (secret_key, public_url, mail, problems.0.is_empty())
+        else {
+            return Err(problems.0);
+        };
+        Ok(Config {
+            listen: self.listen,
+            accept_url: self.accept_url.clone().unwrap_or_else(|| format!("{public_url}/accept#{{token}}")),
+            public_url,
+            environment,
+            database_url: self.database_url(),
+            data_dir: self.data_dir.clone(),
+            secret_key,
+            secret_key_previous: self.secret_key_previous.clone(),
+            mail,
+            mail_from: self.mail_from.clone(),
+            mail_retry_scale: self.mail_retry_scale,
+            invitation_ttl: self.invitation_ttl,
+            invitation_max_ttl: self.invitation_max_ttl,
+            access_ttl: self.access_ttl,
+            refresh_ttl: self.refresh_ttl,
+            session_max: self.session_max,
+            allow_tenant_creation: self.allow_tenant_creation,
+            graphiql: self.graphiql.unwrap_or(development),
+            introspection: self.introspection.unwrap_or(development),
+            password: PasswordRules {
+                memory: self.argon2_m,
+                passes: self.argon2_t,
+                lanes: self.argon2_p,
+                min: self.password_min,
+                score: self.password_score,
+            },
+            limits: Limits {
+                login_per_address: self.limit_login_per_address,
+                login_per_ip: self.limit_login_per_ip,
+                tokens_per_ip: self.limit_tokens_per_ip,
+                invites_per_hour: self.limit_invites_per_hour,
+                invites_per_tenant_day: self.limit_invites_per_tenant_day,
+                invites_per_recipient_day: self.limit_invites_per_recipient_day,
+                pending_per_tenant: self.limit_pending_per_tenant,
+            },
+            max_depth: self.max_depth,
+            max_complexity: self.max_complexity,
+            body_limit: self.body_limit,
+        })
+    }
+
+    fn public_url(&self, development: bool) -> Result<String, Problem> {
+        let problem = |advice: &str| Problem { setting: "GUESTLIST_PUBLIC_URL", advice: advice.to_owned() };
+        match &self.public_url {
+            Some(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
+                Err(problem("must begin with https:// or http:// and name a host."))
+            }
+            Some(url) => Ok(url.as_str().trim_end_matches('/').to_owned()),
+            None if development => Ok(format!("http://localhost:{}", self.listen.port())),
+            None => Err(problem(
+                "set it to the URL that people reach the service at, such as https://id.example.com.",
+            )),
+        }
+    }
+
+    fn mail(&self, development: bool) -> Result<MailTarget, Problem> {
+        let problem = |advice: String| Problem { setting: "GUESTLIST_SMTP_URL", advice };
+        let url = match (&self.smtp_url, &self.smtp_url_file) {
+            (Some(url), _) if !url.expose_secret().is_empty() => url.clone(),
+            (_, Some(path)) => read_secret(path).map_err(problem)?,
+            _ if development => return Ok(MailTarget::Captured(self.data_dir.join("mail"))),
+            _ => {
+                return Err(problem(
+                    "set it to your mail server, such as smtp://user:password@mail.example.com:587."
+                        .to_owned(),
+                ));
+            }
+        };
+        if let Some(folder) = url.expose_secret().strip_prefix("file://") {
+            return Ok(MailTarget::Folder(PathBuf::from(folder)));
+        }
+        let smtp = SmtpUrl::parse(&url, self.smtp_ca_file.clone()).map_err(problem)?;
+        Ok(MailTarget::Smtp(Box::new(smtp)))
+    }
+
+    fn secret(&self, development: bool) -> Result<SecretString, Problem> {
+        let problem = |advice: String| Problem { setting: "GUESTLIST_SECRET_KEY", advice };
+        let secret = match (&self.secret_key, &self.secret_key_file) {
+            (Some(secret), _) => secret.clone(),
+            (None, Some(path)) => read_secret(path).map_err(problem)?,
+            (None, None) if development => load_or_make_secret(&self.data_dir).map_err(problem)?,
+            (None, None) => {
+                return Err(problem(
+                    "set it to at least 32 random bytes, for instance from: openssl rand -base64 32"
+                        .to_owned(),
+                ));
+            }
+        };
+        if weak(&secret) {
+            return Err(problem("is too short or too plain; use at least 32 random bytes, for instance from: openssl rand -base64 32".to_owned()));
+        }
+        Ok(secret)
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, setting: &'static str, advice: &str) {
+        self.0.push(Problem { setting, advice: advice.to_owned() });
+    }
+
+    fn take<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+}
+
+/// Shorter than 32 bytes, or made of fewer than 8 different ones.
+fn weak(secret: &SecretString) -> bool {
+    let bytes = secret.expose_secret().as_bytes();
+    let distinct = bytes.iter().collect::<std::collections::BTreeSet<_>>().len();
+    bytes.len() < keys::SECRET_MIN || distinct < 8
+}
+
+fn read_secret(path: &Path) -> Result<SecretString, String> {
+    let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}.", path.display()))?;
+    Ok(text.trim().to_owned().into())
+}
+
+fn load_or_make_secret(folder: &Path) -> Result<SecretString, String> {
+    let path = folder.join("secret_key");
+    if path.exists() {
+        return read_secret(&path);
+    }
+    let failed = |e: std::io::Error| {
+        format!("cannot write {}: {e}. Choose another folder with GUESTLIST_DATA_DIR.", path.display())
+    };
+    let secret = keys::fresh_secret().map_err(|_| "the system gave no random bytes.".to_owned())?;
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut file =
+        db::private_file(OpenOptions::new().create_new(true).write(true), &path).map_err(failed)?;
+    file.write_all(secret.expose_secret().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    Ok(secret)
+}

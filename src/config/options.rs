@@ -1,0 +1,272 @@
+//! What can be typed: flags, and environment variables of the same name.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use clap::{Args, CommandFactory as _};
+use secrecy::SecretString;
+use url::Url;
+
+use super::{Environment, LogFormat};
+
+/// Settings as they are given: flags, or environment variables of the same name.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Settings")]
+pub struct Options {
+    /// Address and port to listen on.
+    #[arg(
+        long,
+        env = "GUESTLIST_LISTEN",
+        default_value = "127.0.0.1:8000",
+        global = true,
+        hide_short_help = true
+    )]
+    pub listen: SocketAddr,
+    /// URL that people reach the service at; every link in a mail begins with it. From the listening address in development.
+    #[arg(long, env = "GUESTLIST_PUBLIC_URL", global = true, hide_short_help = true)]
+    pub public_url: Option<Url>,
+    /// `development` on a loopback address unless said otherwise, else `production`.
+    #[arg(long, env = "GUESTLIST_ENVIRONMENT", value_enum, global = true, hide_short_help = true)]
+    pub environment: Option<Environment>,
+    /// `sqlite://FILE`, or `postgres://…` for several processes. `guestlist.db` in the data folder by default.
+    #[arg(
+        long,
+        env = "GUESTLIST_DATABASE_URL",
+        global = true,
+        hide_short_help = true,
+        hide_env_values = true
+    )]
+    pub database_url: Option<String>,
+    /// Folder for the database, the generated secret and captured mail.
+    #[arg(long, env = "GUESTLIST_DATA_DIR", default_value = "data", global = true, hide_short_help = true)]
+    pub data_dir: PathBuf,
+    /// Root secret, at least 32 random bytes; every link and refresh token depends on it. Generated in development.
+    #[arg(env = "GUESTLIST_SECRET_KEY", long, global = true, hide = true, hide_env_values = true)]
+    pub secret_key: Option<SecretString>,
+    /// File that holds the root secret.
+    #[arg(long, env = "GUESTLIST_SECRET_KEY_FILE", global = true, hide_short_help = true)]
+    pub secret_key_file: Option<PathBuf>,
+    /// Earlier root secrets that are still accepted, separated by commas.
+    #[arg(
+        long,
+        env = "GUESTLIST_SECRET_KEY_PREVIOUS",
+        value_delimiter = ',',
+        global = true,
+        hide = true,
+        hide_env_values = true
+    )]
+    pub secret_key_previous: Vec<SecretString>,
+    /// `smtp://user:password@host:587?tls=required`, `smtps://…` or `file:///folder`. Mail is captured without it.
+    #[arg(long, env = "GUESTLIST_SMTP_URL", global = true, hide = true, hide_env_values = true)]
+    pub smtp_url: Option<SecretString>,
+    /// File that holds the SMTP URL.
+    #[arg(long, env = "GUESTLIST_SMTP_URL_FILE", global = true, hide_short_help = true)]
+    pub smtp_url_file: Option<PathBuf>,
+    /// PEM file with the certificate authority of the mail server, where the system does not know it.
+    #[arg(long, env = "GUESTLIST_SMTP_CA_FILE", global = true, hide_short_help = true)]
+    pub smtp_ca_file: Option<PathBuf>,
+    /// Address that mail comes from.
+    #[arg(
+        long,
+        env = "GUESTLIST_MAIL_FROM",
+        default_value = "guestlist@localhost.localdomain",
+        global = true,
+        hide_short_help = true
+    )]
+    pub mail_from: String,
+    /// Factor on the waiting times between attempts to send a mail (1 m, 5 m, 15 m, 1 h, 3 h, 6 h …).
+    #[arg(
+        long,
+        env = "GUESTLIST_MAIL_RETRY_SCALE",
+        default_value_t = 1.0,
+        global = true,
+        hide_short_help = true
+    )]
+    pub mail_retry_scale: f64,
+    /// Where invitees land, with `{token}` in it, when not on our own page.
+    #[arg(long, env = "GUESTLIST_ACCEPT_URL", global = true, hide_short_help = true)]
+    pub accept_url: Option<String>,
+    /// How long an invitation is good for.
+    #[arg(long, env = "GUESTLIST_INVITATION_TTL", default_value = "7d", value_parser = span, global = true, hide_short_help = true)]
+    pub invitation_ttl: TimeDelta,
+    /// Longest lifetime that a caller may ask for an invitation.
+    #[arg(long, env = "GUESTLIST_INVITATION_MAX_TTL", default_value = "30d", value_parser = span, global = true, hide_short_help = true)]
+    pub invitation_max_ttl: TimeDelta,
+    /// How long an access token is good for.
+    #[arg(long, env = "GUESTLIST_ACCESS_TTL", default_value = "10m", value_parser = span, global = true, hide_short_help = true)]
+    pub access_ttl: TimeDelta,
+    /// How long a refresh token is good for; each rotation begins it anew.
+    #[arg(long, env = "GUESTLIST_REFRESH_TTL", default_value = "14d", value_parser = span, global = true, hide_short_help = true)]
+    pub refresh_ttl: TimeDelta,
+    /// How long a session may last at most.
+    #[arg(long, env = "GUESTLIST_SESSION_MAX", default_value = "90d", value_parser = span, global = true, hide_short_help = true)]
+    pub session_max: TimeDelta,
+    /// Whether any signed-in user may make tenants.
+    #[arg(long, env = "GUESTLIST_ALLOW_TENANT_CREATION", default_value_t = false, action = clap::ArgAction::Set, global = true, hide_short_help = true)]
+    pub allow_tenant_creation: bool,
+    /// Whether `/graphiql` is served; on in development.
+    #[arg(long, env = "GUESTLIST_GRAPHIQL", global = true, hide_short_help = true)]
+    pub graphiql: Option<bool>,
+    /// Whether strangers may introspect the schema; on in development.
+    #[arg(long, env = "GUESTLIST_INTROSPECTION", global = true, hide_short_help = true)]
+    pub introspection: Option<bool>,
+    /// Memory of one password hash, in KiB.
+    #[arg(long, env = "GUESTLIST_ARGON2_M", default_value_t = 19_456, global = true, hide_short_help = true)]
+    pub argon2_m: u32,
+    /// Passes of one password hash.
+    #[arg(long, env = "GUESTLIST_ARGON2_T", default_value_t = 2, global = true, hide_short_help = true)]
+    pub argon2_t: u32,
+    /// Lanes of one password hash.
+    #[arg(long, env = "GUESTLIST_ARGON2_P", default_value_t = 1, global = true, hide_short_help = true)]
+    pub argon2_p: u32,
+    /// Fewest characters of a password.
+    #[arg(long, env = "GUESTLIST_PASSWORD_MIN", default_value_t = 8, global = true, hide_short_help = true)]
+    pub password_min: u32,
+    /// Least zxcvbn score of a password, 0 to 4.
+    #[arg(long, env = "GUESTLIST_PASSWORD_SCORE", default_value_t = 3, value_parser = clap::value_parser!(u8).range(0..=4), global = true, hide_short_help = true)]
+    pub password_score: u8,
+    /// Sign-ins per address in 15 minutes.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_LOGIN_PER_ADDRESS",
+        default_value_t = 10,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_login_per_address: u32,
+    /// Sign-ins per client network in 15 minutes.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_LOGIN_PER_IP",
+        default_value_t = 100,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_login_per_ip: u32,
+    /// Invalid tokens per client network in a minute.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_TOKENS_PER_IP",
+        default_value_t = 20,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_tokens_per_ip: u32,
+    /// Invitations per inviter in an hour.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_INVITES_PER_HOUR",
+        default_value_t = 60,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_invites_per_hour: u32,
+    /// Invitations per tenant in a day.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_INVITES_PER_TENANT_DAY",
+        default_value_t = 500,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_invites_per_tenant_day: u32,
+    /// Invitations per invited address in a day, from all tenants together.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_INVITES_PER_RECIPIENT_DAY",
+        default_value_t = 5,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_invites_per_recipient_day: u32,
+    /// Pending invitations of a tenant.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_PENDING_PER_TENANT",
+        default_value_t = 1_000,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_pending_per_tenant: u32,
+    /// Deepest nesting of a GraphQL document.
+    #[arg(long, env = "GUESTLIST_MAX_DEPTH", default_value_t = 10, global = true, hide_short_help = true)]
+    pub max_depth: usize,
+    /// Most selections of a GraphQL document, fragments counted where they are spread.
+    #[arg(
+        long,
+        env = "GUESTLIST_MAX_COMPLEXITY",
+        default_value_t = 500,
+        global = true,
+        hide_short_help = true
+    )]
+    pub max_complexity: usize,
+    /// Largest request body in bytes.
+    #[arg(
+        long,
+        env = "GUESTLIST_BODY_LIMIT",
+        default_value_t = 65_536,
+        global = true,
+        hide_short_help = true
+    )]
+    pub body_limit: usize,
+    /// What is logged, in the words of tracing's `EnvFilter`.
+    #[arg(
+        long,
+        env = "GUESTLIST_LOG",
+        default_value = "info,sea_orm_migration=warn,poem=warn",
+        global = true,
+        hide_short_help = true
+    )]
+    pub log: String,
+    /// How log lines look.
+    #[arg(
+        long,
+        env = "GUESTLIST_LOG_FORMAT",
+        value_enum,
+        default_value = "auto",
+        global = true,
+        hide_short_help = true
+    )]
+    pub log_format: LogFormat,
+}
+
+fn span(text: &str) -> Result<TimeDelta, String> {
+    let span = humantime::parse_duration(text).map_err(|e| format!("{e}; write it like 10m, 72h or 7d"))?;
+    match TimeDelta::from_std(span) {
+        Ok(span) if span > TimeDelta::zero() && span <= TimeDelta::days(3_650) => Ok(span),
+        _ => Err("must be more than nothing and at most ten years".to_owned()),
+    }
+}
+
+#[derive(clap::Parser)]
+pub(super) struct Shape {
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+/// The settings as clap knows them: variable, help, default.
+fn settings() -> Vec<(String, String, Option<String>)> {
+    let command = Shape::command();
+    command
+        .get_arguments()
+        .filter_map(|arg| {
+            let name = arg.get_env()?.to_string_lossy().into_owned();
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let default = arg.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
+            Some((name, help, default))
+        })
+        .collect()
+}
+
+/// The text of `.env.example`: every variable with its meaning, defaults commented out.
+#[must_use]
+pub fn env_example() -> String {
+    let mut text = String::from(
+        "# Every setting of Guestlist. Copy to .env and change what you need; all have defaults in development.\n",
+    );
+    for (name, help, default) in settings() {
+        text.push_str(&format!("\n# {help}\n#{name}={}\n", default.unwrap_or_default()));
+    }
+    text
+}

@@ -1,0 +1,159 @@
+//! Which invitations a list holds, in which order, from where.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr, SelectStatement, SimpleExpr};
+use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
+
+use super::{Column, InvitationStatus, Model, scoped};
+use crate::clock::Instant;
+use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
+use crate::page::{Cursor, Page, SortKey};
+
+/// What a list of invitations is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortBy {
+    /// When they were made.
+    CreatedAt,
+    /// When they end.
+    ExpiresAt,
+    /// Address.
+    Email,
+}
+
+impl SortBy {
+    /// Name of the order, as cursors carry it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "CREATED_AT",
+            Self::ExpiresAt => "EXPIRES_AT",
+            Self::Email => "EMAIL",
+        }
+    }
+
+    fn column(self) -> Column {
+        match self {
+            Self::CreatedAt => Column::CreatedAt,
+            Self::ExpiresAt => Column::ExpiresAt,
+            Self::Email => Column::EmailNorm,
+        }
+    }
+
+    /// The place of a row in a list of this order.
+    #[must_use]
+    pub fn cursor(self, row: &Model) -> Cursor {
+        let key = match self {
+            Self::CreatedAt => SortKey::Time(row.created_at.timestamp_millis()),
+            Self::ExpiresAt => SortKey::Time(row.expires_at.timestamp_millis()),
+            Self::Email => SortKey::Text(row.email_norm.clone()),
+        };
+        Cursor { order: self.name().to_owned(), key, id: row.id.uuid() }
+    }
+}
+
+/// Which rows are in a list; an absent condition holds for every row.
+#[derive(Clone, Debug, Default)]
+pub(in crate::invitation) struct Where {
+    pub(in crate::invitation) status: Option<Vec<InvitationStatus>>,
+    pub(in crate::invitation) without_mail: bool,
+    pub(in crate::invitation) mails: Option<SelectStatement>,
+    pub(in crate::invitation) roles: Option<Vec<RoleId>>,
+    pub(in crate::invitation) email_contains: Option<String>,
+    pub(in crate::invitation) inviter: Option<UserId>,
+    pub(in crate::invitation) created: (Option<Instant>, Option<Instant>),
+    pub(in crate::invitation) expires: (Option<Instant>, Option<Instant>),
+}
+
+impl Where {
+    fn condition(&self, now: Instant) -> Condition {
+        let mut all = Condition::all();
+        if let Some(states) = &self.status {
+            let any = states.iter().fold(Condition::any(), |any, status| any.add(has_status(*status, now)));
+            all = all.add(any);
+        }
+        if self.mails.is_some() || self.without_mail {
+            let mut any = Condition::any();
+            if self.without_mail {
+                any = any.add(Column::OutboxId.is_null());
+            }
+            if let Some(ids) = &self.mails {
+                any = any.add(Column::OutboxId.in_subquery(ids.clone()));
+            }
+            all = all.add(any);
+        }
+        if let Some(roles) = &self.roles {
+            all = all.add(Column::RoleId.is_in(roles.iter().copied()));
+        }
+        if let Some(part) = &self.email_contains {
+            let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
+            all = all.add(Expr::col(Column::EmailNorm).like(pattern));
+        }
+        all.add_option(self.inviter.map(|id| Column::InviterId.eq(id)))
+            .add_option(self.created.0.map(|at| Column::CreatedAt.gte(at)))
+            .add_option(self.created.1.map(|at| Column::CreatedAt.lte(at)))
+            .add_option(self.expires.0.map(|at| Column::ExpiresAt.gte(at)))
+            .add_option(self.expires.1.map(|at| Column::ExpiresAt.lte(at)))
+    }
+}
+
+/// The stored form of a status at a moment.
+fn has_status(status: InvitationStatus, now: Instant) -> Condition {
+    let pending = Column::Status.eq(InvitationStatus::Pending);
+    match status {
+        InvitationStatus::Pending => Condition::all().add(pending).add(Column::ExpiresAt.gt(now)),
+        InvitationStatus::Expired => Condition::any()
+            .add(Column::Status.eq(InvitationStatus::Expired))
+            .add(Condition::all().add(pending).add(Column::ExpiresAt.lte(now))),
+        recorded => Condition::all().add(Column::Status.eq(recorded)),
+    }
+}
+
+/// One page of a tenant's invitations and one row more, in the order of reading.
+pub(in crate::invitation) async fn list(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Where,
+    (by, descending): (SortBy, bool),
+    page: &Page,
+    now: Instant,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = scoped(tenant).filter(filter.condition(now));
+    if let Some(after) = page.after.as_ref().and_then(|c| beside(by, c, !descending)) {
+        query = query.filter(after);
+    }
+    if let Some(before) = page.before.as_ref().and_then(|c| beside(by, c, descending)) {
+        query = query.filter(before);
+    }
+    let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
+    query
+        .order_by(by.column(), reading.clone())
+        .order_by(Column::Id, reading)
+        .limit(page.size + 1)
+        .all(db)
+        .await
+}
+
+/// Rows on the greater or lesser side of a cursor. `None` for a cursor whose key is of another type, which
+/// checking its order has ruled out.
+fn beside(by: SortBy, cursor: &Cursor, greater: bool) -> Option<SimpleExpr> {
+    let key: SimpleExpr = match (&cursor.key, by) {
+        (SortKey::Time(millis), SortBy::CreatedAt | SortBy::ExpiresAt) => {
+            Expr::value(Instant::from_timestamp_millis(*millis)?)
+        }
+        (SortKey::Text(text), SortBy::Email) => Expr::value(text.clone()),
+        _ => return None,
+    };
+    let here = Expr::tuple([Expr::col(by.column()), Expr::col(Column::Id)]);
+    let there = Expr::tuple([key, Expr::value(InvitationId::from(cursor.id))]);
+    Some(if greater { here.gt(there) } else { here.lt(there) })
+}
+
+pub(in crate::invitation) async fn count(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Where,
+    now: Instant,
+) -> Result<u64, DbErr> {
+    scoped(tenant).filter(filter.condition(now)).count(db).await
+}
