@@ -14,7 +14,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::{MigratorTrait, SchemaManager};
 
 /// First SQLite release without the corruption bug that resetting the write-ahead log could cause.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
@@ -155,12 +155,22 @@ impl Db {
     pub async fn pending(&self) -> Result<Vec<String>, OpenError> {
         let failed = |cause| OpenError::Database { url: "configured".to_owned(), cause };
         let known: Vec<String> = Migrator::migrations().iter().map(|m| m.name().to_owned()).collect();
-        Migrator::install(&self.writer).await.map_err(failed)?;
-        let applied = Migrator::get_migration_models(&self.writer).await.map_err(failed)?;
-        if let Some(newer) = applied.iter().find(|row| !known.contains(&row.version)) {
-            return Err(OpenError::Newer(newer.version.clone()));
+        let applied = self.applied().await.map_err(failed)?;
+        if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
+            return Err(OpenError::Newer(newer.clone()));
         }
-        Ok(known.into_iter().filter(|name| !applied.iter().any(|row| &row.version == name)).collect())
+        Ok(known.into_iter().filter(|name| !applied.contains(name)).collect())
+    }
+
+    /// Names of the migrations that are recorded; none where nothing has been recorded yet. Only reads.
+    async fn applied(&self) -> Result<Vec<String>, DbErr> {
+        if !SchemaManager::new(&self.reader).has_table("seaql_migrations").await? {
+            return Ok(Vec::new());
+        }
+        let backend = self.reader.get_database_backend();
+        let select = Statement::from_string(backend, "SELECT version FROM seaql_migrations");
+        let rows = self.reader.query_all_raw(select).await?;
+        rows.iter().map(|row| row.try_get("", "version")).collect()
     }
 
     /// Deletes every row of every table, in one transaction. The schema stays.

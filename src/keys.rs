@@ -184,21 +184,23 @@ impl Keys {
         Ok(URL_SAFE_NO_PAD.encode(out))
     }
 
-    /// Decrypts what [`Keys::seal`] made, under the present secret or a previous one.
+    /// Decrypts what [`Keys::seal`] made, under the present secret or a previous one. The second value says
+    /// whether it was the present one; else it is time to seal it anew.
     ///
     /// # Errors
     /// [`Unsealable`] when no known secret opens it.
-    pub fn unseal(&self, label: &str, sealed: &str) -> Result<Vec<u8>, Unsealable> {
+    pub fn unseal(&self, label: &str, sealed: &str) -> Result<(Vec<u8>, bool), Unsealable> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| Unsealable)?;
         let (nonce, body) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(Unsealable)?;
         std::iter::once(&self.current)
             .chain(&self.previous)
-            .find_map(|keys| {
+            .enumerate()
+            .find_map(|(age, keys)| {
                 let key = RandomizedNonceKey::new(&AES_256_GCM, &keys.sealing).ok()?;
                 let mut body = body.to_vec();
                 let aad = Aad::from(label.as_bytes());
                 let plain = key.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut body).ok()?;
-                Some(plain.to_vec())
+                Some((plain.to_vec(), age == 0))
             })
             .ok_or(Unsealable)
     }
@@ -284,7 +286,8 @@ mod tests {
         assert!(both.open(TokenKind::Invitation, &old.token(TokenKind::Invitation, ID, 1)).is_some());
         assert!(old.open(TokenKind::Invitation, &both.token(TokenKind::Invitation, ID, 1)).is_none());
         let sealed = old.seal("kid", b"private").unwrap();
-        assert_eq!(both.unseal("kid", &sealed).unwrap(), b"private");
+        assert_eq!(both.unseal("kid", &sealed).unwrap(), (b"private".to_vec(), false));
+        assert_eq!(old.unseal("kid", &sealed).unwrap(), (b"private".to_vec(), true));
         assert!(both.unseal("other", &sealed).is_err());
         assert!(keys("third").unseal("kid", &sealed).is_err());
     }

@@ -62,13 +62,13 @@ pub async fn create_tenant(
             )
             .with(serde_json::json!({ "roleKey": owner.key }));
             event::service::record(app, &txn, actor, joined).await?;
+            auth::service::adopt_tenant(&txn, actor, tenant.id).await?;
             None
         }
         (None, None) => {
             return Err(Error::bad_input("ownerEmail", "Name the address of the tenant's owner."));
         }
     };
-    auth::service::adopt_tenant(&txn, actor, tenant.id).await?;
     txn.commit().await?;
     app.mail_waiting.notify_one();
     Ok(Created { tenant, invitation })

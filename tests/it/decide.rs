@@ -111,6 +111,18 @@ async fn a_new_person_declines_with_the_token() {
 }
 
 #[tokio::test]
+async fn what_is_no_token_declines_nothing_and_is_counted() {
+    let app = TestApp::with(&["--limit-tokens-per-ip=2"]).await;
+    for _ in 0..2 {
+        assert_eq!(codes(&app.stranger().decline(json!({ "token": "gl_inv_x" })).await), ["TOKEN_INVALID"]);
+    }
+    assert_eq!(
+        app.stranger().mutate_err("declineInvitation", json!({ "token": "gl_inv_x" })).await,
+        "RATE_LIMITED"
+    );
+}
+
+#[tokio::test]
 async fn where_there_is_an_account_declining_takes_its_session() {
     let app = TestApp::new().await;
     let acme = app.owner_of("acme").await;

@@ -31,6 +31,11 @@ async fn the_owner_can_be_somebody_else_who_is_invited() {
     let payload = create(&root, json!({ "name": "Acme", "slug": "acme", "ownerEmail": "ann@x.test" })).await;
     assert_eq!(payload["invitation"], json!({ "email": "ann@x.test", "role": { "key": "owner" } }));
     assert_eq!(root.me().await["memberships"], json!([]));
+    assert_eq!(
+        codes(&root.invite(json!({ "email": "bob@x.test" })).await),
+        ["BAD_USER_INPUT"],
+        "their session speaks for none"
+    );
     let ann = app.join("ann@x.test", "Ann").await;
     assert_eq!(ann.me().await["activeMembership"]["role"]["key"], "owner");
 }

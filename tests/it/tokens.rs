@@ -126,6 +126,45 @@ async fn clocks_may_disagree_by_thirty_seconds() {
 }
 
 #[tokio::test]
+async fn a_change_of_the_secret_voids_nothing_while_the_old_one_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) =
+        ("--secret-key=kJ8sPq2vXw9zL4mN7bR1tY6uI3oA5dF0", "--secret-key=0Fd5Ao3Iu6Yt1Rb7Nm4Lz9wXv2qPs8Jk");
+    let config = |args: &[&str]| {
+        let mut config = crate::support::options(&folder, args).check().unwrap();
+        config.mail = guestlist::config::MailTarget::Memory;
+        config
+    };
+    let spare = || tempfile::tempdir().unwrap();
+    let before = TestApp::over(config(&[old]), spare()).await;
+    let mut owner = before.owner().await;
+    owner.invited("ann@x.test").await;
+    before.tick().await;
+    let link = before.mail_to("ann@x.test").await.token;
+    drop(before);
+
+    let previous = "--secret-key-previous=kJ8sPq2vXw9zL4mN7bR1tY6uI3oA5dF0";
+    let during = TestApp::over(config(&[new, previous]), spare()).await;
+    let mut client = during.stranger();
+    (client.access, client.refresh) = (owner.access.take(), owner.refresh.take());
+    assert_eq!(client.me().await["name"], "Olivia Owner");
+    client.renew().await;
+    let seen =
+        client.ask("query Q($t: String!) { invitation(token: $t) { nextStep } }", json!({ "t": link })).await;
+    assert_eq!(seen["data"]["invitation"]["nextStep"], "SWITCH_ACCOUNT");
+    drop(during);
+
+    let after = TestApp::over(config(&[new]), spare()).await;
+    let mut again = after.stranger();
+    (again.access, again.refresh) = (client.access.take(), client.refresh.take());
+    assert_eq!(again.me().await["name"], "Olivia Owner", "the signing key was sealed anew");
+    again.renew().await;
+    let seen =
+        again.ask("query Q($t: String!) { invitation(token: $t) { nextStep } }", json!({ "t": link })).await;
+    assert_eq!(seen["errors"][0]["extensions"]["code"], "TOKEN_INVALID", "the old secret is forgotten");
+}
+
+#[tokio::test]
 async fn t28_no_token_is_in_the_database() {
     let app = TestApp::new().await;
     let mut owner = app.owner().await;

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, QueryOrder};
 
 use crate::clock::Instant;
@@ -36,6 +37,17 @@ pub(in crate::auth) async fn insert(db: &impl ConnectionTrait, row: Model) -> Re
         retired_at: Set(row.retired_at),
     };
     Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+pub(in crate::auth) async fn reseal(
+    db: &impl ConnectionTrait,
+    kid: &str,
+    sealed: String,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::SealedPrivateKey, Expr::value(sealed))
+        .filter(Column::Kid.eq(kid));
+    update.exec(db).await.map(drop)
 }
 
 /// Every key, latest first.

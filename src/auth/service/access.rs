@@ -74,7 +74,8 @@ impl fmt::Debug for AccessKeys {
 }
 
 impl AccessKeys {
-    /// Reads the keys, making the first one where there is none.
+    /// Reads the keys, making the first one where there is none, and sealing the present one anew after a change
+    /// of `SECRET_KEY`, so that the earlier secret can be forgotten in time.
     ///
     /// # Errors
     /// When a key was sealed under a secret that is not known any more.
@@ -86,7 +87,12 @@ impl AccessKeys {
         }
         let current = rows.iter().find(|row| row.retired_at.is_none());
         let current = current.ok_or_else(|| Error::internal("every signing key is retired"))?;
-        let private = keys.unseal(&current.kid, &current.sealed_private_key).map_err(Error::internal)?;
+        let (private, sealed_now) =
+            keys.unseal(&current.kid, &current.sealed_private_key).map_err(Error::internal)?;
+        if !sealed_now {
+            let sealed = keys.seal(&current.kid, &private).map_err(Error::internal)?;
+            signing_key::reseal(db.writer(), &current.kid, sealed).await?;
+        }
         let verifying = rows.iter().map(|row| {
             let key = DecodingKey::from_ed_components(&row.public_key).map_err(Error::internal)?;
             Ok(Verifying { kid: row.kid.clone(), x: row.public_key.clone(), key })

@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use secrecy::SecretString;
 
 use super::decide::{addressed, apply, require_invitee};
-use super::{not_pending, open_tenant};
+use super::{count_guess, not_pending, open_tenant};
 use crate::actor::{Actor, Principal};
 use crate::app::App;
 use crate::auth::service::{self as auth, Tokens};
@@ -59,7 +59,10 @@ struct NewAccount {
 /// `BAD_USER_INPUT` and `WEAK_PASSWORD` for a new account. None of them uses the invitation up.
 pub async fn accept(app: &App, actor: &Actor, input: Accept) -> Result<Accepted, Refused> {
     let db = app.db.reader();
-    let row = addressed(app, db, actor, input.token.as_deref(), input.invitation_id).await?;
+    let row = match addressed(app, db, actor, input.token.as_deref(), input.invitation_id).await {
+        Ok(row) => row,
+        Err(error) => return Err(count_guess(app, actor, error).await.into()),
+    };
     if let Some(again) = accepted_before(app, db, actor, &row).await? {
         return Ok(again);
     }

@@ -3,7 +3,7 @@
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use super::{by_token, manage, not_pending};
+use super::{by_token, count_guess, manage, not_pending};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Error, ErrorCode, Result};
@@ -47,6 +47,10 @@ pub async fn decline(
     token: Option<&str>,
     id: Option<InvitationId>,
 ) -> Result<Model, Refused> {
+    // Looked at first outside of the transaction, where a wrong guess can be counted.
+    if let Err(error) = addressed(app, app.db.reader(), actor, token, id).await {
+        return Err(count_guess(app, actor, error).await.into());
+    }
     let txn = app.db.begin_write().await?;
     let row = addressed(app, &txn, actor, token, id).await?;
     require_invitee(&txn, actor, &row).await?;
@@ -126,7 +130,7 @@ pub(super) async fn addressed(
     id: Option<InvitationId>,
 ) -> Result<Model> {
     match (token, id) {
-        (Some(token), None) => by_token(app, db, actor, token).await,
+        (Some(token), None) => by_token(app, db, token).await,
         (None, Some(id)) => {
             let principal = actor.signed_in()?;
             let hidden = || Error::not_found("invitation").at("invitationId");

@@ -36,28 +36,31 @@ pub use resend::resend;
 /// The invitation that a mailed token names, if the token is the present one.
 ///
 /// # Errors
-/// `TOKEN_INVALID` for anything that is no token of ours (counted per client network, `RATE_LIMITED` beyond),
-/// `SUPERSEDED` for the link before a resend.
-async fn by_token(app: &App, db: &impl ConnectionTrait, actor: &Actor, token: &str) -> Result<Model> {
-    let opened = app.keys.open(TokenKind::Invitation, token.trim());
-    let row = match &opened {
-        Some(opened) => model::by_id_all_tenants(db, InvitationId::from(opened.id)).await?,
-        None => None,
-    };
-    let (Some(opened), Some(row)) = (opened, row) else {
-        let guesses = Limit::new("tokens", app.config.limits.tokens_per_ip, TimeDelta::minutes(1));
-        limits::reserve(app, app.db.writer(), guesses, &actor.origin.network()).await?;
-        return Err(Error::token_invalid().at("token"));
-    };
+/// `TOKEN_INVALID` for anything that is no token of ours, `SUPERSEDED` for the link before a resend.
+async fn by_token(app: &App, db: &impl ConnectionTrait, token: &str) -> Result<Model> {
+    let invalid = || Error::token_invalid().at("token");
+    let opened = app.keys.open(TokenKind::Invitation, token.trim()).ok_or_else(invalid)?;
+    let row = model::by_id_all_tenants(db, InvitationId::from(opened.id)).await?.ok_or_else(invalid)?;
     let generation = i64::from(opened.generation);
     if generation < row.generation {
         let message = "This link was replaced by a newer one; use the latest mail.";
         return Err(Error::refused(ErrorCode::Superseded, message).at("token"));
     }
-    if generation > row.generation {
-        return Err(Error::token_invalid().at("token"));
+    if generation > row.generation { Err(invalid()) } else { Ok(row) }
+}
+
+/// Counts a wrong guess at a token against the client's network. It writes by itself, so that no transaction
+/// may be open: SQLite has one writer.
+///
+/// # Errors
+/// The error it was given; `RATE_LIMITED` in place of a guess too many.
+async fn count_guess(app: &App, actor: &Actor, error: Error) -> Error {
+    if error.code() != ErrorCode::TokenInvalid {
+        return error;
     }
-    Ok(row)
+    let guesses = Limit::new("tokens", app.config.limits.tokens_per_ip, TimeDelta::minutes(1));
+    let counted = limits::reserve(app, app.db.writer(), guesses, &actor.origin.network()).await;
+    counted.err().unwrap_or(error)
 }
 
 /// The invitation with this identifier, its tenant, and what the actor may do there.

@@ -1,6 +1,6 @@
 //! What the holder of a token sees before deciding.
 
-use super::by_token;
+use super::{by_token, count_guess};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
@@ -57,7 +57,10 @@ pub struct Preview {
 /// `TOKEN_INVALID`, `SUPERSEDED`, `RATE_LIMITED`.
 pub async fn preview(app: &App, actor: &Actor, token: &str) -> Result<Preview> {
     let db = app.db.reader();
-    let row = by_token(app, db, actor, token).await?;
+    let row = match by_token(app, db, token).await {
+        Ok(row) => row,
+        Err(error) => return Err(count_guess(app, actor, error).await),
+    };
     let tenant = tenant::service::find(db, row.tenant_id).await?;
     let tenant = tenant.ok_or_else(|| Error::internal("an invitation refers to no tenant"))?;
     let role = role::service::get(db, row.role_id).await?;
