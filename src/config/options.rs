@@ -214,7 +214,7 @@ pub struct Options {
     #[arg(
         long,
         env = "GUESTLIST_LOG",
-        default_value = "info,sea_orm_migration=warn,poem=warn",
+        default_value = "info,sea_orm_migration=warn,sqlx=warn,poem=warn",
         global = true,
         hide_short_help = true
     )]
