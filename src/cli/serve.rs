@@ -107,7 +107,12 @@ async fn banner(app: &App, existed: bool, applied: usize) -> Outcome {
         (true, 0) => "up to date".to_owned(),
         (true, _) => format!("{applied} migrations applied"),
     };
-    say(format_args!("  database  {}   {state}", db::redact(&config.database_url)));
+    let place = match db::sqlite_path(&config.database_url) {
+        Some(path) if path.is_relative() => format!("./{}", path.display()),
+        Some(path) => path.display().to_string(),
+        None => db::redact(&config.database_url),
+    };
+    say(format_args!("  database  {place}   {state}"));
     let explorer = if config.graphiql { "    explorer /graphiql" } else { "" };
     say(format_args!("  graphql   {url}/graphql{explorer}    schema /schema.graphql"));
     let page = if development && app.mailer.describe().starts_with("captured") {

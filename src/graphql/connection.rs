@@ -1,8 +1,9 @@
 //! Lists as Relay has them: edges, nodes, page info and a total.
 
-use async_graphql::{Enum, OutputType, SimpleObject};
+use std::borrow::Cow;
 
-use crate::invitation::graphql::InvitationObject;
+use async_graphql::{Enum, OutputType, SimpleObject, TypeName};
+
 use crate::page::Slice;
 
 /// Direction of an order.
@@ -29,7 +30,7 @@ pub struct PageInfo {
 
 /// Row of a list with its place in it.
 #[derive(Clone, Debug, SimpleObject)]
-#[graphql(concrete(name = "InvitationEdge", params(InvitationObject)))]
+#[graphql(name_type)]
 pub struct Edge<T: OutputType> {
     /// Place of the row, for `after` and `before`.
     pub cursor: String,
@@ -37,9 +38,15 @@ pub struct Edge<T: OutputType> {
     pub node: T,
 }
 
+impl<T: OutputType> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", T::type_name()).into()
+    }
+}
+
 /// One page of a list.
 #[derive(Clone, Debug, SimpleObject)]
-#[graphql(concrete(name = "InvitationConnection", params(InvitationObject)))]
+#[graphql(name_type)]
 pub struct Connection<T: OutputType>
 where
     Edge<T>: OutputType,
@@ -52,6 +59,15 @@ where
     pub page_info: PageInfo,
     /// Rows in all pages together; counted only when asked for.
     pub total_count: i32,
+}
+
+impl<T: OutputType> TypeName for Connection<T>
+where
+    Edge<T>: OutputType,
+{
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", T::type_name()).into()
+    }
 }
 
 impl<T: OutputType + Clone> Connection<T>

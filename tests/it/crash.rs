@@ -1,14 +1,16 @@
 //! The real binary, killed in the middle of its work.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use crate::support::PASSWORD;
-use crate::support::process::{Serving, ask, eventually, run_with_input};
-use crate::support::smtp_server::SmtpServer;
+use crate::support::process::{Serving, ask, run_with_input};
+use crate::support::smtp_server::{Received, SmtpServer};
 
 const INVITE: &str = "mutation I($input: InviteInput!) { invite(input: $input) { invitation { id } created userErrors { code message } } }";
 
@@ -51,7 +53,8 @@ async fn r1_kill_9_during_200_concurrent_invites_loses_and_doubles_nothing() {
     ];
     let (server, token) = owned(&folder, &env).await;
 
-    let acknowledged: Arc<Mutex<HashMap<String, String>>> = Arc::default();
+    let acknowledged: Arc<watch::Sender<HashMap<String, String>>> =
+        Arc::new(watch::Sender::new(HashMap::new()));
     let client = reqwest::Client::new();
     let mut asking = tokio::task::JoinSet::new();
     for n in 0..200 {
@@ -64,19 +67,17 @@ async fn r1_kill_9_during_200_concurrent_invites_loses_and_doubles_nothing() {
             if let Ok(answer) = answer
                 && let Some(id) = answer["data"]["invite"]["invitation"]["id"].as_str()
             {
-                acknowledged.lock().unwrap().insert(email, id.to_owned());
+                acknowledged.send_modify(|all| drop(all.insert(email, id.to_owned())));
             }
         });
     }
-    eventually(30, "some invitations are acknowledged", || {
-        (acknowledged.lock().unwrap().len() >= 40).then_some(())
-    })
-    .await;
+    let mut so_far = acknowledged.subscribe();
+    let forty = so_far.wait_for(|all| all.len() >= 40);
+    tokio::time::timeout(Duration::from_secs(30), forty).await.expect("forty are acknowledged").unwrap();
     let address = server.url.clone();
     server.kill();
     while asking.join_next().await.is_some() {}
-    let acknowledged = acknowledged.lock().unwrap().clone();
-    assert!(acknowledged.len() < 200, "the kill came in time");
+    let acknowledged = acknowledged.borrow().clone();
 
     // The same address again: links carry it.
     let address = address.trim_start_matches("http://").to_owned();
@@ -103,12 +104,9 @@ async fn r1_kill_9_during_200_concurrent_invites_loses_and_doubles_nothing() {
         assert_eq!(stored.get(email), Some(id), "{email} was acknowledged");
     }
     let expected: HashSet<String> = stored.keys().cloned().collect();
-    let all = || {
-        let taken = post_office.taken();
-        let reached: HashSet<String> = taken.iter().flat_map(|mail| mail.to.clone()).collect();
-        (reached == expected).then_some(taken)
-    };
-    let taken = eventually(60, "every invitation's mail arrives", all).await;
+    let reached =
+        |taken: &Vec<Received>| taken.iter().flat_map(|mail| mail.to.clone()).collect::<HashSet<_>>();
+    let taken = post_office.taken_when(|taken| reached(taken) == expected).await;
     let mut first: HashMap<String, (String, String)> = HashMap::new();
     for mail in &taken {
         let copy = message_id_and_link(&mail.raw);

@@ -113,10 +113,11 @@ fn slices_import_downward_only() {
 fn what_everything_stands_on_knows_no_slice() {
     for (file, text) in sources() {
         let base = BASE.into_iter().any(|name| file == format!("{name}.rs"));
-        if !base {
+        let shared = ["mail/", "graphql/", "event/", "outbox/"].iter().any(|folder| file.starts_with(folder));
+        if !base && !shared {
             continue;
         }
-        for slice in SLICES {
+        for slice in SLICES.into_iter().filter(|slice| !["event", "outbox"].contains(slice)) {
             assert!(!code(&text).contains(&format!("crate::{slice}::")), "{file} names {slice}");
         }
     }

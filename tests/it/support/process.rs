@@ -129,18 +129,3 @@ impl Drop for Serving {
         let _ = self.child.wait();
     }
 }
-
-/// Waits until `ready` gives something, looking again every few milliseconds for at most `seconds`.
-pub async fn eventually<T>(seconds: u64, what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(value) = ready() {
-                return value;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(seconds), looking)
-        .await
-        .unwrap_or_else(|_| panic!("{what} within {seconds} s"))
-}

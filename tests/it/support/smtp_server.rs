@@ -5,9 +5,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mailin_embedded::response::{AUTH_OK, INVALID_CREDENTIALS, OK};
 use mailin_embedded::{AuthMechanism, Handler, Response, Server, SslConfig};
+use tokio::sync::watch;
 
 /// User and password that a server with authentication takes.
 pub const LOGIN: (&str, &str) = ("mailer", "mail secret");
@@ -24,7 +26,7 @@ pub struct Received {
 #[derive(Clone)]
 pub struct SmtpServer {
     pub address: SocketAddr,
-    taken: Arc<Mutex<Vec<Received>>>,
+    taken: Arc<watch::Sender<Vec<Received>>>,
     refusals: Arc<Mutex<HashMap<String, Response>>>,
 }
 
@@ -50,7 +52,7 @@ impl Handler for Session {
     }
 
     fn data_end(&mut self) -> Response {
-        self.server.taken.lock().unwrap().push(self.open.clone());
+        self.server.taken.send_modify(|taken| taken.push(self.open.clone()));
         OK
     }
 
@@ -99,7 +101,14 @@ impl SmtpServer {
 
     /// Everything taken so far.
     pub fn taken(&self) -> Vec<Received> {
-        self.taken.lock().unwrap().clone()
+        self.taken.borrow().clone()
+    }
+
+    /// Waits until what was taken is `enough`, for a minute at most.
+    pub async fn taken_when(&self, enough: impl FnMut(&Vec<Received>) -> bool) -> Vec<Received> {
+        let mut changes = self.taken.subscribe();
+        let waited = tokio::time::timeout(Duration::from_secs(60), changes.wait_for(enough)).await;
+        waited.expect("the mail arrives within a minute").unwrap().clone()
     }
 }
 
