@@ -4,8 +4,10 @@
 //! pool of readers. A deferred transaction that turns from reading to writing fails at once when another
 //! one holds the lock, so `clippy.toml` refuses `begin()` everywhere else. PostgreSQL uses one pool.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +23,30 @@ const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the data is. `Debug` shows no password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl Deref for DatabaseUrl {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&redact(&self.0))
+    }
+}
 
 /// Why the database cannot be used; each sentence says what to do.
 #[derive(Debug, thiserror::Error)]

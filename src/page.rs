@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 pub const DEFAULT_SIZE: u64 = 20;
 /// Most rows in a page.
 pub const MAX_SIZE: u64 = 100;
+/// Last millisecond of the year 9999, the latest time that a cursor can name.
+const LATEST: i64 = 253_402_300_799_999;
 
 /// Value that a list is sorted by; the identifier breaks ties.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,10 +46,14 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
-    fn decode(text: &str, order: &str) -> Option<Self> {
+    fn decode(text: &str, order: &str, timed: bool) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let cursor: Self = serde_json::from_slice(&bytes).ok()?;
-        (cursor.order == order).then_some(cursor)
+        let sound = match &cursor.key {
+            SortKey::Time(millis) => timed && (0..=LATEST).contains(millis),
+            SortKey::Text(_) => !timed,
+        };
+        (cursor.order == order && sound).then_some(cursor)
     }
 }
 
@@ -78,11 +84,11 @@ pub struct Page {
 }
 
 impl PageArgs {
-    /// Checks the arguments for a list in the given order.
+    /// Checks the arguments for a list in the given order; `timed` says whether its keys are times.
     ///
     /// # Errors
     /// `BAD_USER_INPUT` naming the argument.
-    pub fn check(self, order: &str) -> Result<Page> {
+    pub fn check(self, order: &str, timed: bool) -> Result<Page> {
         if self.first.is_some() && self.last.is_some() {
             return Err(Error::bad_input("last", "Give either first or last, not both."));
         }
@@ -97,7 +103,7 @@ impl PageArgs {
         };
         let cursor = |name: &str, text: Option<String>| {
             text.map(|text| {
-                Cursor::decode(&text, order).ok_or_else(|| {
+                Cursor::decode(&text, order, timed).ok_or_else(|| {
                     Error::bad_input(
                         name,
                         "This is no cursor of this list; use one from its pageInfo or edges.",
@@ -157,21 +163,31 @@ mod tests {
     #[test]
     fn a_page_has_1_to_100_rows() {
         for size in [0, -1, 101, i32::MIN] {
-            assert!(args(Some(size), None).check("x").is_err(), "{size}");
-            assert!(args(None, Some(size)).check("x").is_err(), "{size}");
+            assert!(args(Some(size), None).check("x", false).is_err(), "{size}");
+            assert!(args(None, Some(size)).check("x", false).is_err(), "{size}");
         }
-        assert_eq!(args(None, None).check("x").unwrap().size, 20);
-        assert_eq!(args(Some(100), None).check("x").unwrap().size, 100);
-        assert!(args(Some(1), Some(1)).check("x").is_err());
+        assert_eq!(args(None, None).check("x", false).unwrap().size, 20);
+        assert_eq!(args(Some(100), None).check("x", false).unwrap().size, 100);
+        assert!(args(Some(1), Some(1)).check("x", false).is_err());
     }
 
     #[test]
-    fn t56_a_cursor_is_good_for_its_own_order_only() {
+    fn t56_a_cursor_is_good_for_its_own_order_and_kind_of_key_only() {
         let cursor = Cursor { order: "EMAIL".into(), key: SortKey::Text("a'; --".into()), id: Uuid::nil() };
-        let check =
-            |text: &str, order| PageArgs { after: Some(text.to_owned()), ..PageArgs::default() }.check(order);
+        let check = |text: &str, order| {
+            PageArgs { after: Some(text.to_owned()), ..PageArgs::default() }.check(order, order != "EMAIL")
+        };
         assert_eq!(check(&cursor.encode(), "EMAIL").unwrap().after, Some(cursor.clone()));
         assert!(check(&cursor.encode(), "CREATED_AT").is_err());
+        let timed = |millis| {
+            Cursor { order: "CREATED_AT".into(), key: SortKey::Time(millis), id: Uuid::nil() }.encode()
+        };
+        assert!(check(&timed(1), "CREATED_AT").is_ok());
+        for millis in [i64::MAX, i64::MIN, -1] {
+            assert!(check(&timed(millis), "CREATED_AT").is_err(), "{millis}");
+        }
+        let mistyped = Cursor { order: "EMAIL".into(), key: SortKey::Time(1), id: Uuid::nil() };
+        assert!(check(&mistyped.encode(), "EMAIL").is_err());
         assert!(check("", "EMAIL").is_err());
         assert!(check("bm9uc2Vuc2U", "EMAIL").is_err());
     }
@@ -179,7 +195,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_refused_without_a_panic(text in "\\PC{0,80}") {
-            prop_assert!(Cursor::decode(&text, "EMAIL").is_none());
+            prop_assert!(Cursor::decode(&text, "EMAIL", false).is_none());
         }
     }
 }

@@ -9,6 +9,7 @@ const advice = {
 };
 
 let token = "";
+let invited = "";
 
 async function ask(query, variables) {
   const response = await fetch("/graphql", {
@@ -53,6 +54,8 @@ async function find() {
   show("note", Boolean(seen.note));
   show("find", false);
   show("join", open);
+  show("refuse", open);
+  invited = seen.email;
 }
 
 byId("find").addEventListener("submit", (event) => {
@@ -70,22 +73,29 @@ byId("join").addEventListener("submit", (event) => {
       { input },
     );
     show("join", false);
+    show("refuse", false);
     show("note", false);
     say("Welcome! Your account is ready; sign in where you were invited to.");
   });
 });
 
-byId("decline").addEventListener("click", () =>
+// Mail scanners press buttons: declining cannot be undone, so that it asks for what a scanner does not type.
+byId("decline").addEventListener("submit", (event) => {
+  event.preventDefault();
   attempt(async () => {
+    if (byId("address").value.trim().toLowerCase() !== invited.toLowerCase()) {
+      throw new Error("That is not the invited address.");
+    }
     await ask(
       "mutation Decline($input: DeclineInvitationInput!) { declineInvitation(input: $input) { userErrors { message } } }",
       { input: { token } },
     );
     show("join", false);
+    show("refuse", false);
     show("note", false);
     say("You declined the invitation.");
-  }),
-);
+  });
+});
 
 const fragment = decodeURIComponent(location.hash.slice(1));
 if (fragment) {

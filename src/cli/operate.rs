@@ -6,12 +6,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::output::{say, say_json, talk};
-use super::{Failure, Migrate, Outcome, assemble, checked, open};
+use super::{Failure, Migrate, Outcome, checked, open};
+use crate::clock::Clock;
 use crate::config::{self, Environment, Options};
 use crate::db::{self, Db, ServeLock};
 use crate::email::Email;
 use crate::http::ROUTES;
-use crate::mail::Mail;
+use crate::id::IdSource;
+use crate::mail::{Mail, Mailer};
 use crate::{invitation, schema as gql};
 
 pub(super) async fn migrate(options: &Options, action: Migrate) -> Outcome {
@@ -73,12 +75,11 @@ pub(super) fn routes(json: bool) -> Outcome {
 
 pub(super) async fn check(options: &Options) -> Outcome {
     let config = checked(options)?;
-    let (app, _) = assemble(config).await?;
-    say(format_args!(
-        "The settings are sound. Database: {}. Mail: {}.",
-        db::redact(&app.config.database_url),
-        app.mailer.describe()
-    ));
+    let mailer = Mailer::new(&config)?;
+    let pending = Db::open(&config.database_url).await?.pending().await?.len();
+    say("The settings are sound.");
+    say(format_args!("  database  {}   {pending} migrations are pending", db::redact(&config.database_url)));
+    say(format_args!("  mail      {}", mailer.describe()));
     Ok(())
 }
 
@@ -114,11 +115,12 @@ pub(super) async fn flush(options: &Options, given: Option<String>) -> Outcome {
 }
 
 pub(super) async fn mail_test(options: &Options, to: &str) -> Outcome {
-    let app = open(options).await?;
+    let config = checked(options)?;
+    let (mailer, now) = (Mailer::new(&config)?, Clock::System.now());
     let usage = |error: &dyn std::fmt::Display| Failure::new(Failure::USAGE, error.to_string());
     let to = Email::parse(to).map_err(|error| usage(&error))?;
     let mail = Mail::Test { to: to.deliverable().parse().map_err(|error| usage(&error))? };
-    match app.mailer.send(app.fresh_id(), &mail, app.clock.now()).await {
+    match mailer.send(IdSource::default().fresh(now), &mail, now).await {
         Ok(reply) => {
             say(format_args!("Taken: {reply}"));
             Ok(())

@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 use clap::ValueEnum;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::db;
+use crate::db::{self, DatabaseUrl};
 use crate::keys;
 use crate::mail::smtp::SmtpUrl;
 
@@ -99,7 +99,7 @@ pub struct Config {
     /// Development or production.
     pub environment: Environment,
     /// Where the data is.
-    pub database_url: String,
+    pub database_url: DatabaseUrl,
     /// Folder for what is kept on disk.
     pub data_dir: PathBuf,
     /// Root secret.
@@ -164,9 +164,10 @@ impl Options {
 
     /// Where the data is, said or by default.
     #[must_use]
-    pub fn database_url(&self) -> String {
+    pub fn database_url(&self) -> DatabaseUrl {
         let default = || format!("sqlite://{}", self.data_dir.join("guestlist.db").display());
-        self.database_url.clone().filter(|url| !url.is_empty()).unwrap_or_else(default)
+        let given = self.database_url.as_ref().map(|url| url.expose_secret().to_owned());
+        given.filter(|url| !url.is_empty()).unwrap_or_else(default).into()
     }
 
     /// Checks everything at once. In development a missing secret is generated into the data folder.

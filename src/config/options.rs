@@ -37,7 +37,7 @@ pub struct Options {
         hide_short_help = true,
         hide_env_values = true
     )]
-    pub database_url: Option<String>,
+    pub database_url: Option<SecretString>,
     /// Folder for the database, the generated secret and captured mail.
     #[arg(long, env = "GUESTLIST_DATA_DIR", default_value = "data", global = true, hide_short_help = true)]
     pub data_dir: PathBuf,

@@ -89,7 +89,8 @@ fn wrong_values_are_named_each() {
 
 #[test]
 fn debug_shows_no_secret() {
-    let args = [GOOD, "--smtp-url=smtp://user:hunter2hunter2@mail.example.com"];
+    let database = "--database-url=postgres://me:hunter2@db.example.com/guests";
+    let args = [GOOD, database, "--smtp-url=smtp://user:hunter2hunter2@mail.example.com"];
     let shown = format!("{:?} {:?}", options(&args), options(&args).check().unwrap());
     assert!(!shown.contains("kJ8sPq") && !shown.contains("hunter2"), "{shown}");
 }

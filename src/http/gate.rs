@@ -120,10 +120,11 @@ impl Gate {
             .map_err(|_| Refused::one("BAD_REQUEST", "`variables` is a JSON object."))?;
         let coerced = coerce_variable_values(&self.schema, operation, &variables)
             .map_err(|e| request_error("BAD_USER_INPUT", &e, &document))?;
-        if operation.is_introspection(&document) {
+        let introspective = operation.is_introspection(&document);
+        self.weigh(&document, introspective)?;
+        if introspective {
             return self.introspect(&document, operation, &coerced).map(Passed::Introspection);
         }
-        self.weigh(&document)?;
         let variables = serde_json::to_value(coerced.into_inner()).unwrap_or_default();
         Ok(Passed::Execute { query: document.to_string(), variables })
     }
@@ -142,7 +143,9 @@ impl Gate {
         Ok(serde_json::to_value(answer).unwrap_or_default())
     }
 
-    fn weigh(&self, document: &Valid<ExecutableDocument>) -> Result<(), Refused> {
+    /// Holds a document against the limits. Introspection nests deeper than anything else: `check_max_depth`
+    /// bounds it in its own way.
+    fn weigh(&self, document: &Valid<ExecutableDocument>, introspective: bool) -> Result<(), Refused> {
         let mut known = HashMap::new();
         let mut total = Weight::default();
         for operation in document.operations.iter() {
@@ -160,7 +163,7 @@ impl Gate {
                 return Err(too_complex(message.to_owned()));
             }
         }
-        if total.depth > self.max_depth {
+        if total.depth > self.max_depth && !introspective {
             return Err(too_complex(format!("A document nests at most {} levels deep.", self.max_depth)));
         }
         if total.selections > self.max_complexity {

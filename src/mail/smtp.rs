@@ -141,8 +141,21 @@ impl Smtp {
                 let text: Vec<&str> = reply.message().collect();
                 Ok(format!("{} {}", reply.code(), text.join(" ")).trim_end().to_owned())
             }
-            Err(error) => Err(sort(&error)),
+            Err(error) => Err(self.sort(&error).await),
         }
+    }
+
+    /// Tells a refusal of this mail from trouble with the server or our settings, which burns no mail.
+    async fn sort(&self, error: &SmtpError) -> SendError {
+        let text = describe(error);
+        let refused = match error.status().map(u16::from) {
+            // Authentication or TLS is wanted: ours to mend.
+            Some(530 | 534 | 535 | 538) => false,
+            // Either the greeting of a server that takes no mail at all, or a refusal of this one.
+            Some(554) => self.transport.test_connection().await.unwrap_or(false),
+            _ => error.is_permanent(),
+        };
+        if refused { SendError::Refused(text) } else { SendError::PutOff(text) }
     }
 
     pub(super) fn describe(&self) -> String {
@@ -157,17 +170,6 @@ fn parameters(url: &SmtpUrl) -> Result<TlsParameters, SetupError> {
         builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(SetupError::Tls)?);
     }
     builder.build().map_err(SetupError::Tls)
-}
-
-/// Tells a refusal of this mail from trouble with the server or our settings, which burns no mail.
-fn sort(error: &SmtpError) -> SendError {
-    let text = describe(error);
-    let settings = [530, 534, 535, 538, 554];
-    let code = error.status().map(u16::from);
-    if error.is_permanent() && !code.is_some_and(|code| settings.contains(&code)) {
-        return SendError::Refused(text);
-    }
-    SendError::PutOff(text)
 }
 
 fn describe(error: &SmtpError) -> String {

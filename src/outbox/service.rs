@@ -119,23 +119,36 @@ where
         let now = app.clock.now();
         let due = model::due(app.db.reader(), now, BATCH).await?;
         let mut running = tokio::task::JoinSet::new();
+        let mut failed = None;
         for row in due {
-            if model::claim(app.db.writer(), &row, now, now + LEASE).await? {
-                let (app, render) = (app.clone(), render.clone());
-                running.spawn(async move { attempt(&app, row, render).await });
-                attempted += 1;
-            }
-        }
-        if running.is_empty() {
-            return Ok(attempted);
-        }
-        while let Some(done) = running.join_next().await {
-            match done {
-                Ok(result) => result?,
+            match model::claim(app.db.writer(), &row, now, now + LEASE).await {
+                Ok(true) => {
+                    let (app, render) = (app.clone(), render.clone());
+                    running.spawn(async move { attempt(&app, row, render).await });
+                    attempted += 1;
+                }
+                Ok(false) => {}
                 Err(error) => {
-                    tracing::error!(%error, "sending a mail ended unexpectedly; its lease will run out")
+                    failed = Some(error.into());
+                    break;
                 }
             }
+        }
+        if running.is_empty() && failed.is_none() {
+            return Ok(attempted);
+        }
+        // What has begun is finished, whatever happens to others: a mail cut short is sent twice.
+        while let Some(done) = running.join_next().await {
+            match done {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => failed = Some(error),
+                Err(error) => {
+                    tracing::error!(%error, "sending a mail ended unexpectedly; its lease will run out");
+                }
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
     }
 }

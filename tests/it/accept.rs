@@ -56,6 +56,7 @@ async fn a_link_only_account_stays_unverified_until_a_mailed_link_proves_the_add
     assert_eq!(codes(&ann.accept(json!({ "invitationId": id })).await), ["NOT_FOUND"]);
     let joined = ann.accept(json!({ "token": mailed })).await;
     assert_eq!(joined["userErrors"], json!([]));
+    assert_eq!(joined["viewer"]["emailVerified"], true, "the payload shows what has just become true");
     assert_eq!(ann.me().await["emailVerified"], true);
     assert_eq!(ann.me().await["memberships"].as_array().unwrap().len(), 2);
     let events = app.events(joined["viewer"]["id"].as_str().unwrap()).await;
@@ -127,6 +128,8 @@ async fn accepting_again_is_the_same_answer_for_the_same_user_only() {
     let signed_out = app.stranger().accept(with_account(&token)).await;
     assert_eq!(codes(&signed_out), ["ALREADY_ACCEPTED"]);
     assert_eq!((&signed_out["tokens"], &signed_out["viewer"]), (&Value::Null, &Value::Null));
+    assert_eq!(signed_out["invitation"]["acceptedBy"], Value::Null, "an old mail tells nobody who accepted");
+    assert_eq!(again["invitation"]["acceptedBy"]["email"], "ann@x.test");
     let events = app.events(first["invitation"]["id"].as_str().unwrap()).await;
     assert_eq!(events, ["invitation.created", "invitation.accepted"]);
 }

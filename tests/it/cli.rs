@@ -150,6 +150,7 @@ fn schema_routes_migrations_and_settings_are_printed() {
     let config = command(folder.path(), &["config"])
         .env("GUESTLIST_SECRET_KEY", "kJ8sPq2vXw9zL4mN7bR1tY6uI3oA5dF0")
         .env("GUESTLIST_SMTP_URL", "smtp://me:hunter2@mail.example.com")
+        .env("GUESTLIST_DATABASE_URL", "postgres://me:hunter2@db.example.com/guests")
         .output()
         .unwrap();
     let shown = stdout(&config);

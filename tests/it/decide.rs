@@ -106,6 +106,11 @@ async fn a_new_person_declines_with_the_token() {
     assert_eq!(app.stranger().decline(json!({ "token": token })).await["userErrors"], json!([]), "again");
     let input = json!({ "token": token, "name": "Ann", "password": PASSWORD });
     assert_eq!(codes(&app.stranger().accept(input).await), ["NOT_PENDING"]);
+    owner.invited("bob@x.test").await;
+    app.join("bob@x.test", "Bob").await;
+    let token = app.mail_to("bob@x.test").await.token;
+    let late = app.stranger().decline(json!({ "token": token })).await;
+    assert_eq!((codes(&late), &late["invitation"]["status"]), (vec!["NOT_PENDING"], &json!("ACCEPTED")));
     let events = app.events(invitation["id"].as_str().unwrap()).await;
     assert_eq!(events, ["invitation.created", "invitation.declined"]);
 }

@@ -222,6 +222,14 @@ async fn t53_documents_that_cost_too_much_are_refused() {
         ("wide", wide),
         ("aliases", format!("{{ me {{ {aliases} }} }}")),
         ("roots", format!("{{ me {{ id }} {roots} }}")),
+        ("typenames", format!("{{ {roots} }}")),
+        (
+            "schemas",
+            format!(
+                "{{ {} }}",
+                (0..12).map(|n| format!("a{n}: __schema {{ types {{ name }} }} ")).collect::<String>()
+            ),
+        ),
         ("directives", directives),
         ("bomb", bomb),
         ("spread", spread),

@@ -61,7 +61,13 @@ async fn t33_accept_against_cancel_has_one_winner_500_times() {
         let cancel = json!({ "input": { "invitationId": payload["invitation"]["id"] } });
         let (stranger, canceller) = (app.stranger(), owner.clone());
         let accepting = tokio::spawn(async move { stranger.ask(ACCEPT, account(&token)).await });
-        let cancelling = tokio::spawn(async move { canceller.ask(CANCEL, cancel).await });
+        // Accepting has a password to hash: in some rounds it gets a head start of a few requests.
+        let cancelling = tokio::spawn(async move {
+            for _ in 0..n % 6 {
+                canceller.me().await;
+            }
+            canceller.ask(CANCEL, cancel).await
+        });
         let (accept, cancel) = (accepting.await.unwrap(), cancelling.await.unwrap());
         let accept = &accept["data"]["acceptInvitation"];
         let cancel = &cancel["data"]["cancelInvitation"];
@@ -76,7 +82,7 @@ async fn t33_accept_against_cancel_has_one_winner_500_times() {
         accepted += u32::from(joined);
         cancelled += u32::from(withdrawn);
     }
-    assert_eq!(accepted + cancelled, 500);
+    assert!(accepted > 0 && cancelled > 0, "{accepted} accepted, {cancelled} cancelled");
     assert_eq!(app.number("SELECT COUNT(*) FROM membership").await, i64::from(accepted) + 1);
 }
 
@@ -130,7 +136,8 @@ async fn t22_after_signing_out_no_refresh_brings_the_session_back() {
     let app = TestApp::new().await;
     app.owner().await;
     let refresh = "mutation R($input: RefreshInput!) { refresh(input: $input) { tokens { accessToken refreshToken } userErrors { code } } }";
-    for _ in 0..100 {
+    let mut refreshed_first = 0;
+    for _ in 0..200 {
         app.sql("DELETE FROM rate_limit").await;
         let owner = app.signed_in("owner@acme.test").await;
         let variables = json!({ "input": { "refreshToken": owner.refresh } });
@@ -142,10 +149,58 @@ async fn t22_after_signing_out_no_refresh_brings_the_session_back() {
         let (refreshed, _) = (refreshed.await.unwrap(), left.await.unwrap());
         let tokens = &refreshed["data"]["refresh"]["tokens"];
         if tokens.is_object() {
+            refreshed_first += 1;
             let mut late = app.stranger();
             late.adopt(tokens);
             assert_eq!(late.me().await, Value::Null);
             assert_eq!(codes(&late.refresh_with(late.refresh.as_ref().unwrap()).await), ["TOKEN_INVALID"]);
         }
     }
+    assert!(refreshed_first > 0, "a refresh came first at least once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t33_accept_against_decline_and_resend_has_one_outcome_each() {
+    let limits = ["--limit-invites-per-hour=10000", "--limit-invites-per-tenant-day=10000"];
+    let app = TestApp::with(&limits).await;
+    let mut owner = app.owner().await;
+    let decline = "mutation D($input: DeclineInvitationInput!) { declineInvitation(input: $input) {
+        invitation { status } userErrors { code } } }";
+    let resend = "mutation R($input: ResendInvitationInput!) { resendInvitation(input: $input) {
+        invitation { status } userErrors { code } } }";
+    for n in 0..60 {
+        let (token, id) = invitation(&app, &owner, &format!("a{n}@x.test")).await;
+        app.advance(chrono::TimeDelta::seconds(60));
+        owner.renew().await;
+        let declining = n % 2 == 0;
+        let (other, query, variables) = if declining {
+            (app.stranger(), decline, json!({ "input": { "token": token } }))
+        } else {
+            (owner.clone(), resend, json!({ "input": { "invitationId": id } }))
+        };
+        let stranger = app.stranger();
+        let accepting = tokio::spawn(async move { stranger.ask(ACCEPT, account(&token)).await });
+        let against = tokio::spawn(async move {
+            for _ in 0..n % 5 {
+                other.me().await;
+            }
+            other.ask(query, variables).await
+        });
+        let (accept, against) = (accepting.await.unwrap(), against.await.unwrap());
+        let accept = &accept["data"]["acceptInvitation"];
+        let against = &against["data"][if declining { "declineInvitation" } else { "resendInvitation" }];
+        if accept["tokens"].is_object() {
+            let code = codes(against);
+            assert!(code == ["NOT_PENDING"] || code == ["ALREADY_MEMBER"], "round {n}: {against}");
+        } else {
+            assert_eq!(codes(against), Vec::<&str>::new(), "round {n}");
+            assert_eq!(
+                codes(accept),
+                [if declining { "NOT_PENDING" } else { "SUPERSEDED" }],
+                "round {n}: {accept}"
+            );
+        }
+    }
+    app.tick().await;
+    app.mails().await;
 }

@@ -103,6 +103,38 @@ async fn what_cannot_be_sent_again_says_why() {
 }
 
 #[tokio::test]
+async fn an_overdue_one_in_the_way_is_recorded_first_whether_or_not_a_task_has_run() {
+    let app = TestApp::new().await;
+    let mut owner = app.owner().await;
+    let old = owner.invited("ann@x.test").await;
+    app.advance(TimeDelta::days(7));
+    owner.renew().await;
+    let newer = owner.invited("ann@x.test").await;
+    app.advance(TimeDelta::days(7));
+    owner.renew().await;
+    assert_eq!(owner.act("resendInvitation", &old["id"]).await["invitation"]["status"], "PENDING");
+    for (invitation, last) in [(&newer, "invitation.expired"), (&old, "invitation.resent")] {
+        let events = app.events(invitation["id"].as_str().unwrap()).await;
+        assert_eq!(events.last().unwrap(), last);
+        assert!(events.contains(&"invitation.expired".to_owned()), "{events:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_would_be_refused_is_not_sent_and_bounds_hold() {
+    let app = TestApp::with(&["--limit-pending-per-tenant=1"]).await;
+    let mut owner = app.owner().await;
+    let admin = app.member(&owner, "adam@acme.test", "admin").await;
+    let invitation = admin.invited("ann@x.test").await;
+    app.advance(TimeDelta::days(7));
+    owner.renew().await;
+    owner.invited("bob@x.test").await;
+    assert_eq!(codes(&owner.act("resendInvitation", &invitation["id"]).await), ["QUOTA_EXCEEDED"]);
+    app.sql("UPDATE membership SET status = 'suspended' WHERE user_id = (SELECT id FROM \"user\" WHERE email = 'adam@acme.test')").await;
+    assert_eq!(codes(&owner.act("resendInvitation", &invitation["id"]).await), ["ROLE_NOT_ALLOWED"]);
+}
+
+#[tokio::test]
 async fn an_expired_one_gives_way_to_a_newer_pending_one() {
     let app = TestApp::new().await;
     let mut owner = app.owner().await;

@@ -318,3 +318,16 @@ async fn a_password_hash_is_renewed_when_the_parameters_grew() {
     );
     app.signed_in("owner@acme.test").await;
 }
+
+#[tokio::test]
+async fn reuse_is_detected_in_a_suspended_tenant_too() {
+    let app = TestApp::new().await;
+    let mut owner = app.owner().await;
+    let first = owner.refresh.clone().unwrap();
+    owner.renew().await;
+    owner.renew().await;
+    app.sql("UPDATE tenant SET status = 'suspended'").await;
+    assert_eq!(codes(&owner.refresh_with(&first).await), ["TOKEN_INVALID"]);
+    app.sql("UPDATE tenant SET status = 'active'").await;
+    assert_eq!(owner.me().await, Value::Null, "the session is ended");
+}

@@ -119,6 +119,12 @@ async fn r6_a_permanent_refusal_is_final_shown_and_mended_by_sending_again() {
     assert!(shown["lastReply"].as_str().unwrap().contains("550"), "{shown}");
     assert_eq!(delivery(&owner, &other["id"]).await["state"], "SENT", "others flow");
 
+    server.answer("cleo@x.test", mailin_embedded::response::TRANSACTION_FAILED);
+    let rejected = owner.invited("cleo@x.test").await;
+    app.tick().await;
+    let shown = delivery(&owner, &rejected["id"]).await;
+    assert_eq!(shown["state"], "FAILED", "554 for a recipient, from a server that greets us, is final");
+
     server.answer("ann@x.test", mailin_embedded::response::OK);
     app.advance(TimeDelta::minutes(2));
     app.tick().await;

@@ -48,14 +48,17 @@ pub async fn login(
     let hash = found.as_ref().and_then(|user| user.password_hash.clone());
     let good = app.hasher.verify(password, hash).await?;
     let Some(user) = found.filter(|user| good && user.status == UserStatus::Active) else {
-        return Err(Error::refused(
-            ErrorCode::InvalidCredentials,
-            "The e-mail address or the password is wrong.",
-        ));
+        return Err(wrong());
     };
-    rehash(app, &user, password).await;
+    let renewed = rehash(app, &user, password).await;
 
     let txn = app.db.begin_write().await?;
+    // Hashing takes its time: whoever was suspended or changed the password meanwhile does not get in.
+    let now = user::service::get(&txn, user.id).await?;
+    let same = now.password_hash == user.password_hash || (renewed.is_some() && now.password_hash == renewed);
+    if now.status != UserStatus::Active || !same {
+        return Err(wrong());
+    }
     let tenant_id = choose_tenant(&txn, &user, tenant_id).await?;
     let session = begin_session(app, &txn, &actor.origin, &user, tenant_id).await?;
     let tokens = tokens(app, &txn, &session).await?;
@@ -75,15 +78,25 @@ async fn reserve(app: &App, actor: &Actor, email: &Email) -> Result<()> {
     Ok(txn.commit().await?)
 }
 
-/// Keeps the hash up to the present parameters. A failure leaves the old one in place.
-async fn rehash(app: &App, user: &User, password: &SecretString) {
-    let Some(old) = user.password_hash.as_deref().filter(|hash| app.hasher.is_outdated(hash)) else { return };
+fn wrong() -> Error {
+    Error::refused(ErrorCode::InvalidCredentials, "The e-mail address or the password is wrong.")
+}
+
+/// Keeps the hash up to the present parameters, and returns it if it was renewed. A failure leaves the old one
+/// in place.
+async fn rehash(app: &App, user: &User, password: &SecretString) -> Option<String> {
+    let old = user.password_hash.as_deref().filter(|hash| app.hasher.is_outdated(hash))?;
     let renewed = async {
         let new = app.hasher.hash(password).await?;
-        user::service::replace_hash(app.db.writer(), user.id, old, new).await
+        user::service::replace_hash(app.db.writer(), user.id, old, new.clone()).await?;
+        Ok::<_, Error>(new)
     };
-    if let Err(error) = renewed.await {
-        tracing::warn!(cause = ?error, "a password hash could not be renewed");
+    match renewed.await {
+        Ok(new) => Some(new),
+        Err(error) => {
+            tracing::warn!(cause = ?error, "a password hash could not be renewed");
+            None
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::SessionId;
 use crate::keys::TokenKind;
 use crate::limits::{self, Limit};
+use crate::tenant::TenantStatus;
 use crate::user::UserStatus;
 use crate::{membership, tenant, user};
 
@@ -36,9 +37,10 @@ pub async fn refresh(app: &App, actor: &Actor, token: &str) -> Result<Tokens> {
     let presented = i64::from(opened.generation);
     let txn = app.db.begin_write().await?;
     let Some(before) = session::find(&txn, id).await? else { return Err(invalid()) };
-    require_usable(&txn, &before).await?;
-
     let now = app.clock.now();
+    if before.refresh_counter == presented && before.revoked_at.is_none() {
+        require_usable(&txn, &before).await?;
+    }
     let expires_at = (now + app.config.refresh_ttl).min(before.ends_at);
     if session::rotate(&txn, id, presented, now, expires_at).await? {
         let row = session::find(&txn, id).await?.ok_or_else(invalid)?;
@@ -79,6 +81,7 @@ async fn require_usable(db: &impl ConnectionTrait, row: &session::Model) -> Resu
     }
     if let Some(tenant_id) = row.tenant_id
         && let Some(tenant) = tenant::service::find(db, tenant_id).await?
+        && tenant.status == TenantStatus::Suspended
         && membership::service::of_member(db, tenant_id, row.user_id).await?.is_some()
     {
         tenant::service::require_active(&tenant)?;

@@ -111,7 +111,7 @@ impl InvitationMutation {
             service::accept(ctx.app(), ctx.actor(), input).await
         };
         Some(match done.await {
-            Ok(accepted) => Ok(accepted_payload(ctx, accepted)),
+            Ok(accepted) => Ok(accepted_payload(accepted)),
             Err(refused) => split(refused, InvitationObject::invitee).map(|(invitation, user_errors)| {
                 AcceptInvitationPayload { invitation, user_errors, ..AcceptInvitationPayload::default() }
             }),
@@ -135,16 +135,12 @@ impl InvitationMutation {
     }
 }
 
-fn accepted_payload(ctx: &Context<'_>, accepted: Accepted) -> AcceptInvitationPayload {
-    let (tokens, principal) = match accepted.session {
-        Some((tokens, principal)) => (Some(tokens.into()), Some(principal)),
-        None => (None, ctx.actor().principal().cloned()),
-    };
+fn accepted_payload(accepted: Accepted) -> AcceptInvitationPayload {
     AcceptInvitationPayload {
-        invitation: Some(InvitationObject::invitee(accepted.invitation)),
+        invitation: Some(InvitationObject::accepted(accepted.invitation, accepted.viewer.user_id)),
         membership: Some(MembershipObject(accepted.membership)),
-        viewer: principal.map(ViewerObject),
-        tokens,
+        viewer: Some(ViewerObject(accepted.viewer)),
+        tokens: accepted.tokens.map(Into::into),
         user_errors: Vec::new(),
     }
 }

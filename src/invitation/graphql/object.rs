@@ -8,7 +8,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use crate::error::Error;
 use crate::graphql::{DateTime, EmailAddress, GqlResult, JsonValue, RequestContext as _, Rows, global};
-use crate::id::OutboxId;
+use crate::id::{OutboxId, UserId};
 use crate::invitation::service::{NextStep, Preview};
 use crate::invitation::{CancelReason, Invitation, InvitationStatus};
 use crate::outbox::{self, OutboxMail};
@@ -23,19 +23,27 @@ pub struct InvitationObject {
     row: Invitation,
     /// Whether the viewer manages invitations of the tenant; the invitee sees less.
     managed: bool,
+    /// Who the invitee is known to be.
+    viewer: Option<UserId>,
 }
 
 impl InvitationObject {
     /// As those see it who may invite.
     #[must_use]
     pub fn managed(row: Invitation) -> Self {
-        Self { row, managed: true }
+        Self { row, managed: true, viewer: None }
     }
 
     /// As the invitee sees it: without what concerns the inviter's side alone.
     #[must_use]
     pub fn invitee(row: Invitation) -> Self {
-        Self { row, managed: false }
+        Self { row, managed: false, viewer: None }
+    }
+
+    /// As the invitee sees it who has just accepted, or had before.
+    #[must_use]
+    pub fn accepted(row: Invitation, viewer: UserId) -> Self {
+        Self { row, managed: false, viewer: Some(viewer) }
     }
 }
 
@@ -177,9 +185,10 @@ impl InvitationObject {
         &self.row.inviter_name
     }
 
-    /// Who accepted.
+    /// Who accepted; for those who may invite, and for that person.
     async fn accepted_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
-        let loaded: Result<Option<User>, _> = ctx.rows().load_one(self.row.accepted_by?).await;
+        let accepted_by = self.row.accepted_by.filter(|id| self.managed || self.viewer == Some(*id))?;
+        let loaded: Result<Option<User>, _> = ctx.rows().load_one(accepted_by).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 

@@ -39,8 +39,10 @@ pub struct Accepted {
     pub invitation: Model,
     /// The membership that it made, or found.
     pub membership: Membership,
-    /// The new account's session.
-    pub session: Option<(Tokens, Principal)>,
+    /// Who accepted, as they are now.
+    pub viewer: Principal,
+    /// Tokens of a new account's session; `None` for who was signed in.
+    pub tokens: Option<Tokens>,
 }
 
 /// The password and name of an account to be made.
@@ -115,19 +117,18 @@ pub async fn accept(app: &App, actor: &Actor, input: Accept) -> Result<Accepted,
         return Err(Refused::with(not_pending(row.status_at(app.clock.now())), row));
     }
     let membership = join(app, &txn, actor, row.tenant_id, user_id, &role).await?;
-    let session = if actor.principal().is_some() {
+    let (session_id, tokens) = if let Some(principal) = actor.principal() {
         auth::adopt_tenant(&txn, actor, row.tenant_id).await?;
-        None
+        (principal.session_id, None)
     } else {
         let user = user::service::get(&txn, user_id).await?;
         let session = auth::begin_session(app, &txn, &actor.origin, &user, Some(row.tenant_id)).await?;
-        let tokens = auth::tokens(app, &txn, &session).await?;
-        let principal = auth::principal_of(app, &txn, session.id).await?;
-        Some((tokens, principal.ok_or_else(|| Error::internal("a session ended as it began"))?))
+        (session.id, Some(auth::tokens(app, &txn, &session).await?))
     };
+    let viewer = auth::principal_of(app, &txn, session_id).await?.ok_or(Error::Unauthenticated)?;
     let invitation = reread(&txn, row.id).await?;
     txn.commit().await?;
-    Ok(Accepted { invitation, membership, session })
+    Ok(Accepted { invitation, membership, viewer, tokens })
 }
 
 /// The same answer for the same user once more.
@@ -137,12 +138,15 @@ async fn accepted_before(
     actor: &Actor,
     row: &Model,
 ) -> Result<Option<Accepted>> {
-    let Some(user_id) = actor.user_id() else { return Ok(None) };
+    let Some(viewer) = actor.principal() else { return Ok(None) };
+    let user_id = viewer.user_id;
     if row.status_at(app.clock.now()) != InvitationStatus::Accepted || row.accepted_by != Some(user_id) {
         return Ok(None);
     }
     let membership = membership::service::find(db, row.tenant_id, user_id).await?;
-    Ok(membership.map(|membership| Accepted { invitation: row.clone(), membership, session: None }))
+    let again =
+        |membership| Accepted { invitation: row.clone(), membership, viewer: viewer.clone(), tokens: None };
+    Ok(membership.map(again))
 }
 
 fn require_acceptable(app: &App, row: &Model) -> Result<(), Refused> {
@@ -170,7 +174,7 @@ async fn new_account(app: &App, row: &Model, input: &Accept, tenant_name: &str) 
 }
 
 /// Whether whoever invited still may: looked at again when it counts.
-async fn inviter_may_grant(db: &impl ConnectionTrait, row: &Model, role: &Role) -> Result<bool> {
+pub(super) async fn inviter_may_grant(db: &impl ConnectionTrait, row: &Model, role: &Role) -> Result<bool> {
     let Some(inviter_id) = row.inviter_id else { return Ok(true) };
     let Some(inviter) = user::service::by_ids(db, &[inviter_id]).await?.pop() else { return Ok(false) };
     if user::service::require_active(&inviter).is_err() {

@@ -53,8 +53,12 @@ pub async fn decline(
     }
     let txn = app.db.begin_write().await?;
     let row = addressed(app, &txn, actor, token, id).await?;
-    require_invitee(&txn, actor, &row).await?;
     let now = app.clock.now();
+    let status = row.status_at(now);
+    if !matches!(status, InvitationStatus::Pending | InvitationStatus::Declined) {
+        return Err(Refused::with(not_pending(status), row));
+    }
+    require_invitee(&txn, actor, &row).await?;
     if row.status_at(now) == InvitationStatus::Declined {
         return Ok(row);
     }

@@ -253,6 +253,18 @@ async fn require_not_member(
     }
 }
 
+/// Refuses one more pending invitation than a tenant may have.
+pub(super) async fn require_room(app: &App, db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    let most = app.config.limits.pending_per_tenant;
+    if model::count_pending(db, tenant, app.clock.now()).await? < u64::from(most) {
+        return Ok(());
+    }
+    let message = format!(
+        "This tenant has {most} pending invitations, which is the most there can be; cancel some first."
+    );
+    Err(Error::refused(ErrorCode::QuotaExceeded, message))
+}
+
 /// Counts the invitation against every quota, in the transaction that makes it.
 async fn reserve(
     app: &App,
@@ -261,14 +273,8 @@ async fn reserve(
     tenant: TenantId,
     email: &Email,
 ) -> Result<()> {
+    require_room(app, db, tenant).await?;
     let limits = app.config.limits;
-    if model::count_pending(db, tenant, app.clock.now()).await? >= u64::from(limits.pending_per_tenant) {
-        let message = format!(
-            "This tenant has {} pending invitations, which is the most there can be; cancel some first.",
-            limits.pending_per_tenant
-        );
-        return Err(Error::refused(ErrorCode::QuotaExceeded, message));
-    }
     let day = TimeDelta::days(1);
     let inviter = actor.user_id().map(UserId::global);
     let quotas = [

@@ -1,8 +1,10 @@
 //! Sending an invitation again, with a new link.
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
+use super::accept::inviter_may_grant;
 use super::{manage, not_pending};
 use crate::actor::Actor;
 use crate::app::App;
@@ -37,6 +39,10 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
     }
     let role = role::service::get(&txn, row.role_id).await?;
     role::service::require_can_grant(&authority, &role)?;
+    if !inviter_may_grant(&txn, &row, &role).await? {
+        let message = "Whoever made this invitation may not grant its role any more; make a new one.";
+        return Err(Refused::with(Error::refused(ErrorCode::RoleNotAllowed, message), row));
+    }
     let email = Email::parse(&row.email).map_err(Error::internal)?;
     if let Some(user) = user::service::by_email(&txn, &email).await?
         && membership::service::find(&txn, row.tenant_id, user.id).await?.is_some()
@@ -59,6 +65,9 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
         return Err(Refused::with(Error::refused(ErrorCode::QuotaExceeded, message), row));
     }
 
+    if status == InvitationStatus::Expired {
+        make_room(app, &txn, actor, &row, &email).await?;
+    }
     outbox::service::suppress(&txn, old_mail).await?;
     let generation = row.generation + 1;
     let expires_at = now + TimeDelta::seconds(row.lifetime_seconds);
@@ -68,8 +77,7 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
         Ok(true) => {}
         Ok(false) => return Err(Refused::with(not_pending(status), row)),
         Err(error) if Unique::violated(&error) == Some(Unique::PendingInvitation) => {
-            let message = "Another invitation for this address is pending; send that one again.";
-            return Err(Refused::with(Error::refused(ErrorCode::NotPending, message), row));
+            return Err(another_pending(row));
         }
         Err(error) => return Err(error.into()),
     }
@@ -80,4 +88,29 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
     txn.commit().await?;
     app.mail_waiting.notify_one();
     Ok(row)
+}
+
+/// An expired invitation is about to be pending again: what is overdue is recorded first, a live one for the
+/// same address stands in the way, and the tenant's bound on pending ones holds.
+async fn make_room(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    row: &Model,
+    email: &Email,
+) -> Result<(), Refused> {
+    if let Some(recorded) = model::pending(db, row.tenant_id, email).await? {
+        let overdue = recorded.status_at(app.clock.now()) == InvitationStatus::Expired;
+        if !overdue {
+            return Err(another_pending(row.clone()));
+        }
+        super::expire::record(app, db, actor, &recorded).await?;
+    }
+    super::invite::require_room(app, db, row.tenant_id).await?;
+    Ok(())
+}
+
+fn another_pending(row: Model) -> Refused {
+    let message = "Another invitation for this address is pending; send that one again.";
+    Refused::with(Error::refused(ErrorCode::NotPending, message), row)
 }
