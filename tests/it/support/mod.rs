@@ -209,3 +209,20 @@ pub const INVITATION: &str =
 pub fn input(value: Value) -> Value {
     json!({ "input": value })
 }
+
+/// Posts a body to the endpoint with the headers given.
+pub async fn post(app: &TestApp, content_type: Option<&str>, accept: Option<&str>, body: &str) -> Reply {
+    let mut request = poem::Request::builder().method(poem::http::Method::POST).uri_str("/graphql");
+    if let Some(content_type) = content_type {
+        request = request.content_type(content_type);
+    }
+    if let Some(accept) = accept {
+        request = request.header("accept", accept);
+    }
+    app.stranger().send(request.body(body.to_owned())).await
+}
+
+/// Posts a body as JSON.
+pub async fn json_post(app: &TestApp, body: &str) -> Reply {
+    post(app, Some("application/json"), None, body).await
+}
