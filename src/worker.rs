@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::error::Result;
 use crate::outbox::MailKind;
-use crate::{invitation, limits, outbox};
+use crate::{auth, invitation, limits, outbox};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -42,6 +42,7 @@ async fn deliver_mail(app: App) -> Result<()> {
     outbox::service::deliver_due(&app, |app, row| async move {
         match row.kind {
             MailKind::Invitation => invitation::service::render_mail(&app, &row).await,
+            MailKind::PasswordChanged => auth::service::render_password_changed(&app, &row).await,
         }
     })
     .await

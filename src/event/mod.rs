@@ -39,6 +39,10 @@ macro_rules! kinds {
 kinds! {
     /// An account was made.
     UserCreated = "user.created",
+    /// A user changed their name.
+    UserUpdated = "user.updated",
+    /// A user changed their password; every other session of theirs ended.
+    UserPasswordChanged = "user.password_changed",
     /// An address became known to be its user's.
     UserEmailVerified = "user.email_verified",
     /// A tenant was made.
@@ -59,6 +63,8 @@ kinds! {
     InvitationExpired = "invitation.expired",
     /// Somebody signed in.
     SessionCreated = "session.created",
+    /// A session speaks for another tenant.
+    SessionTenantSwitched = "session.tenant_switched",
     /// A session ended before its time.
     SessionRevoked = "session.revoked",
     /// A refresh token was used again after it had been replaced; the session was ended.

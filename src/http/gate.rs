@@ -32,7 +32,8 @@ const DIRECTIVES_MAX: usize = 5;
 /// Most errors that one answer lists.
 const ERRORS_MAX: usize = 5;
 /// Mutations that take a password or token: one of them in a document, so that aliases multiply no guess.
-const SECRET_BEARING: [&str; 4] = ["login", "refresh", "acceptInvitation", "declineInvitation"];
+const SECRET_BEARING: [&str; 5] =
+    ["login", "refresh", "acceptInvitation", "declineInvitation", "changePassword"];
 
 /// A document that passed.
 #[derive(Debug)]

@@ -48,7 +48,7 @@ impl CapturedMail {
     ) -> Self {
         let (to, link, token) = match mail {
             Mail::Invitation(mail) => (&mail.to, Some(mail.link.clone()), Some(mail.token.clone())),
-            Mail::Test { to } => (to, None, None),
+            Mail::PasswordChanged { to, .. } | Mail::Test { to } => (to, None, None),
         };
         Self {
             id: id.global(),

@@ -26,6 +26,15 @@ use smtp::Smtp;
 pub enum Mail {
     /// Somebody is invited to a tenant.
     Invitation(Box<InvitationMail>),
+    /// The recipient's password was changed.
+    PasswordChanged {
+        /// Address of the account.
+        to: Mailbox,
+        /// Name of the user.
+        name: String,
+        /// When it was changed.
+        at: Instant,
+    },
     /// Proves that the settings work.
     Test {
         /// Who asked for it.

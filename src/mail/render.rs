@@ -33,6 +33,8 @@ pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
         ("base.html", include_str!("templates/base.html")),
         ("invitation.txt", include_str!("templates/invitation.txt")),
         ("invitation.html", include_str!("templates/invitation.html")),
+        ("password_changed.txt", include_str!("templates/password_changed.txt")),
+        ("password_changed.html", include_str!("templates/password_changed.html")),
         ("test.txt", include_str!("templates/test.txt")),
         ("test.html", include_str!("templates/test.html")),
     ] {
@@ -54,9 +56,13 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 note => &mail.note,
                 link => &mail.link,
                 token => &mail.token,
-                expires => mail.expires_at.format("%A, %-d %B %Y at %H:%M UTC").to_string(),
+                expires => in_words(mail.expires_at),
             };
             ("invitation", format!("You are invited to join {tenant}"), values)
+        }
+        Mail::PasswordChanged { name, at, .. } => {
+            let values = context! { locale => "en", name => shown(name), at => in_words(*at) };
+            ("password_changed", "Your password was changed".to_owned(), values)
         }
         Mail::Test { to } => (
             "test",
@@ -80,7 +86,7 @@ pub(super) fn message(
             let sender = format!("{} via Guestlist", shown(&mail.tenant_name));
             (&mail.to, sender, mail.reply_to.clone(), mail.locale.as_str())
         }
-        Mail::Test { to } => (to, "Guestlist".to_owned(), None, "en"),
+        Mail::PasswordChanged { to, .. } | Mail::Test { to } => (to, "Guestlist".to_owned(), None, "en"),
     };
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(sender), from.clone()))
@@ -101,6 +107,10 @@ pub(super) fn message(
         message.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
     }
     Ok(message)
+}
+
+fn in_words(at: Instant) -> String {
+    at.format("%A, %-d %B %Y at %H:%M UTC").to_string()
 }
 
 /// Escapes a URL for HTML and leaves its slashes alone, so that mail programs that look for links see one.

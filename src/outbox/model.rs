@@ -38,6 +38,9 @@ pub enum MailKind {
     /// An invitation, with its link.
     #[sea_orm(string_value = "invitation")]
     Invitation,
+    /// A user's password was changed.
+    #[sea_orm(string_value = "password_changed")]
+    PasswordChanged,
 }
 
 /// One mail that is or was owed.

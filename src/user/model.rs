@@ -101,6 +101,27 @@ pub(super) async fn set_verified(db: &impl ConnectionTrait, id: UserId, at: Inst
     Ok(update.exec(db).await?.rows_affected > 0)
 }
 
+pub(super) async fn set_name(db: &impl ConnectionTrait, id: UserId, name: String) -> Result<(), DbErr> {
+    let update = Entity::update_many().col_expr(Column::Name, Expr::value(name)).filter(Column::Id.eq(id));
+    update.exec(db).await.map(drop)
+}
+
+/// Puts the hash of a new password in place of `old`; `false` when that is not the present one any more.
+pub(super) async fn set_password(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    old: &str,
+    new: String,
+    at: Instant,
+) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(new))
+        .col_expr(Column::PasswordChangedAt, Expr::value(at))
+        .filter(Column::Id.eq(id))
+        .filter(Column::PasswordHash.eq(old));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
 /// Puts a hash of the same password in place of `old`; leaves a password that was changed meanwhile alone.
 pub(super) async fn replace_hash(
     db: &impl ConnectionTrait,

@@ -4,6 +4,7 @@ use sea_orm::ConnectionTrait;
 use secrecy::SecretString;
 
 use super::model::{self, Model, UserStatus};
+use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
 use crate::email::Email;
@@ -68,7 +69,7 @@ pub async fn create_superuser(app: &App, email: &str, name: &str, password: &Sec
         return Err(Error::bad_input("email", "This address has an account already."));
     };
     let created = NewEvent::of(EventKind::UserCreated, None, Subject::User(user.id));
-    event::service::record(app, &txn, &crate::actor::Actor::operator(), created).await?;
+    event::service::record(app, &txn, &Actor::operator(), created).await?;
     txn.commit().await?;
     Ok(user)
 }
@@ -119,6 +120,38 @@ pub async fn remember_tenant(db: &impl ConnectionTrait, id: UserId, tenant: Tena
 /// Whatever the database says.
 pub async fn verify_email(app: &App, db: &impl ConnectionTrait, id: UserId) -> Result<bool> {
     Ok(model::set_verified(db, id, app.clock.now()).await?)
+}
+
+/// Changes the signed-in user's name.
+///
+/// # Errors
+/// `UNAUTHENTICATED`, `BAD_USER_INPUT` at `name`.
+pub async fn update_profile(app: &App, actor: &Actor, name: Option<&str>) -> Result<()> {
+    let principal = actor.signed_in()?;
+    let Some(name) = name else { return Ok(()) };
+    let name = text::name("name", name)?;
+    if name == principal.name {
+        return Ok(());
+    }
+    let txn = app.db.begin_write().await?;
+    model::set_name(&txn, principal.user_id, name).await?;
+    let updated = NewEvent::of(EventKind::UserUpdated, None, Subject::User(principal.user_id));
+    event::service::record(app, &txn, actor, updated).await?;
+    Ok(txn.commit().await?)
+}
+
+/// Replaces the password whose hash is `old`; `false` when it was changed meanwhile.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn replace_password(
+    app: &App,
+    db: &impl ConnectionTrait,
+    id: UserId,
+    old: &str,
+    new: String,
+) -> Result<bool> {
+    Ok(model::set_password(db, id, old, new, app.clock.now()).await?)
 }
 
 /// Replaces a hash by one of the same password with the present parameters.

@@ -5,9 +5,9 @@ use sea_orm::ConnectionTrait;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::auth::model::session::{self, Model};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::keys::TokenKind;
 
 /// Ends the session of the access token, and that of the refresh token if one is given. Answers alike whether
@@ -42,6 +42,41 @@ pub async fn logout_all(app: &App, actor: &Actor) -> Result<usize> {
     }
     txn.commit().await?;
     Ok(revoked)
+}
+
+/// Ends one session of the signed-in user. Ending it again changes nothing.
+///
+/// # Errors
+/// `UNAUTHENTICATED`; `NOT_FOUND` at `sessionId` for a session that is not the caller's.
+pub async fn revoke_session(app: &App, actor: &Actor, id: SessionId) -> Result<Model> {
+    let user_id = actor.signed_in()?.user_id;
+    let hidden = || Error::not_found("session").at("sessionId");
+    let txn = app.db.begin_write().await?;
+    let found = session::find(&txn, id).await?.filter(|row| row.user_id == user_id);
+    let row = found.ok_or_else(hidden)?;
+    revoke(app, &txn, actor, &row).await?;
+    let row = session::find(&txn, id).await?.ok_or_else(hidden)?;
+    txn.commit().await?;
+    Ok(row)
+}
+
+/// Ends every session of a user but one, in the transaction that gave the reason.
+///
+/// # Errors
+/// Whatever the database says.
+pub(super) async fn revoke_others(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    user: UserId,
+    keep: SessionId,
+) -> Result<()> {
+    for row in session::live_of_user(db, user, app.clock.now()).await? {
+        if row.id != keep {
+            revoke(app, db, actor, &row).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn revoke(app: &App, db: &impl ConnectionTrait, actor: &Actor, row: &Model) -> Result<bool> {

@@ -1,9 +1,11 @@
 //! What can be done with sessions.
 
 pub mod access;
+mod change_password;
 mod login;
 mod logout;
 mod refresh;
+mod switch;
 
 use sea_orm::ConnectionTrait;
 
@@ -19,9 +21,11 @@ use crate::keys::TokenKind;
 use crate::user::User;
 use crate::{membership, role, user};
 
+pub use change_password::{change_password, render_password_changed};
 pub use login::{Login, login};
-pub use logout::{logout, logout_all};
+pub use logout::{logout, logout_all, revoke_session};
 pub use refresh::refresh;
+pub use switch::{Switched, switch_tenant};
 
 /// The pair of tokens that a session speaks with.
 #[derive(Clone)]

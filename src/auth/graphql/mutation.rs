@@ -1,0 +1,167 @@
+//! Mutations of this slice.
+
+use async_graphql::{Context, Object};
+use secrecy::SecretString;
+
+use super::inputs::{
+    ChangePasswordInput, ChangePasswordPayload, LoginInput, LoginPayload, LogoutAllPayload, LogoutInput,
+    LogoutPayload, RefreshInput, RefreshPayload, RevokeSessionInput, RevokeSessionPayload, SwitchTenantInput,
+    SwitchTenantPayload, UpdateProfileInput, UpdateProfilePayload,
+};
+use super::object::{SessionObject, ViewerObject};
+use crate::auth::service;
+use crate::graphql::{DateTime, GqlResult, RequestContext as _, parse_id, parse_optional_id, user_errors};
+use crate::membership::graphql::MembershipObject;
+use crate::user;
+
+/// Mutations of this slice.
+#[derive(Debug, Default)]
+pub struct AuthMutation;
+
+#[Object]
+impl AuthMutation {
+    /// Signs in with address and password, and begins a session.
+    ///
+    /// `INVALID_CREDENTIALS` says nothing about which of the two is wrong. `RATE_LIMITED` after ten attempts
+    /// for an address in 15 minutes.
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Address and password.")] input: LoginInput,
+    ) -> Option<GqlResult<LoginPayload>> {
+        let password = SecretString::from(input.password);
+        let done = async {
+            let tenant_id = parse_optional_id("tenantId", "tenant", input.tenant_id.as_ref())?;
+            service::login(ctx.app(), ctx.actor(), &input.email.0, &password, tenant_id).await
+        };
+        Some(match done.await {
+            Ok(login) => Ok(LoginPayload {
+                tokens: Some(login.tokens.into()),
+                viewer: Some(ViewerObject(login.principal)),
+                user_errors: Vec::new(),
+            }),
+            Err(error) => {
+                user_errors(error).map(|user_errors| LoginPayload { tokens: None, viewer: None, user_errors })
+            }
+        })
+    }
+
+    /// Exchanges a refresh token for the next pair. Each token is good once.
+    ///
+    /// The token before the present one gets the same successor for ten seconds while that is unused, so that
+    /// a lost answer can be asked for again; any older one ends the session.
+    async fn refresh(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Refresh token to exchange.")] input: RefreshInput,
+    ) -> Option<GqlResult<RefreshPayload>> {
+        let token = input.refresh_token.unwrap_or_default();
+        Some(match service::refresh(ctx.app(), ctx.actor(), &token).await {
+            Ok(tokens) => Ok(RefreshPayload { tokens: Some(tokens.into()), user_errors: Vec::new() }),
+            Err(error) => user_errors(error).map(|user_errors| RefreshPayload { tokens: None, user_errors }),
+        })
+    }
+
+    /// Ends the session of the access token, or of the refresh token given. Answers alike in every case.
+    async fn logout(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Session to end, where it is not that of the access token.")] input: Option<
+            LogoutInput,
+        >,
+    ) -> Option<GqlResult<LogoutPayload>> {
+        let token = input.and_then(|input| input.refresh_token);
+        let done = service::logout(ctx.app(), ctx.actor(), token.as_deref()).await;
+        Some(done.map(|()| LogoutPayload { user_errors: Vec::new() }).map_err(Into::into))
+    }
+
+    /// Ends every session of the caller, this one too.
+    async fn logout_all(&self, ctx: &Context<'_>) -> Option<GqlResult<LogoutAllPayload>> {
+        let done = service::logout_all(ctx.app(), ctx.actor()).await;
+        let payload = |revoked: usize| LogoutAllPayload {
+            revoked_sessions: i32::try_from(revoked).unwrap_or(i32::MAX),
+            user_errors: Vec::new(),
+        };
+        Some(done.map(payload).map_err(Into::into))
+    }
+
+    /// Ends one of the caller's sessions, as `me { sessions }` lists them. Its access token is refused at once.
+    async fn revoke_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Session to end.")] input: RevokeSessionInput,
+    ) -> Option<GqlResult<RevokeSessionPayload>> {
+        let done = async {
+            let current = ctx.actor().signed_in()?.session_id;
+            let id = parse_id("sessionId", "session", &input.session_id)?;
+            let row = service::revoke_session(ctx.app(), ctx.actor(), id).await?;
+            Ok(SessionObject { row, current })
+        };
+        Some(match done.await {
+            Ok(session) => Ok(RevokeSessionPayload { session: Some(session), user_errors: Vec::new() }),
+            Err(error) => {
+                user_errors(error).map(|user_errors| RevokeSessionPayload { session: None, user_errors })
+            }
+        })
+    }
+
+    /// Lets this session speak for another tenant of the caller's.
+    async fn switch_tenant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Tenant to speak for.")] input: SwitchTenantInput,
+    ) -> Option<GqlResult<SwitchTenantPayload>> {
+        let done = async {
+            ctx.actor().known()?;
+            let id = parse_id("tenantId", "tenant", &input.tenant_id)?;
+            service::switch_tenant(ctx.app(), ctx.actor(), id).await
+        };
+        Some(match done.await {
+            Ok(switched) => Ok(SwitchTenantPayload {
+                access_token: Some(switched.access_token),
+                access_token_expires_at: Some(DateTime(switched.access_expires_at)),
+                membership: switched.membership.map(MembershipObject),
+                user_errors: Vec::new(),
+            }),
+            Err(error) => user_errors(error)
+                .map(|user_errors| SwitchTenantPayload { user_errors, ..SwitchTenantPayload::default() }),
+        })
+    }
+
+    /// Changes the caller's own account.
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateProfileInput,
+    ) -> Option<GqlResult<UpdateProfilePayload>> {
+        let done = async {
+            let id = ctx.actor().signed_in()?.session_id;
+            user::service::update_profile(ctx.app(), ctx.actor(), input.name.as_deref()).await?;
+            service::principal_of(ctx.app(), ctx.app().db.reader(), id).await
+        };
+        Some(match done.await {
+            Ok(viewer) => {
+                Ok(UpdateProfilePayload { viewer: viewer.map(ViewerObject), user_errors: Vec::new() })
+            }
+            Err(error) => {
+                user_errors(error).map(|user_errors| UpdateProfilePayload { viewer: None, user_errors })
+            }
+        })
+    }
+
+    /// Replaces the caller's password. Every other session ends; this one goes on with the tokens returned.
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Present and next password.")] input: ChangePasswordInput,
+    ) -> Option<GqlResult<ChangePasswordPayload>> {
+        let (current, new) =
+            (SecretString::from(input.current_password), SecretString::from(input.new_password));
+        Some(match service::change_password(ctx.app(), ctx.actor(), &current, &new).await {
+            Ok(tokens) => Ok(ChangePasswordPayload { tokens: Some(tokens.into()), user_errors: Vec::new() }),
+            Err(error) => {
+                user_errors(error).map(|user_errors| ChangePasswordPayload { tokens: None, user_errors })
+            }
+        })
+    }
+}
