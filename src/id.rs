@@ -91,6 +91,29 @@ typed_id!(
     EventId, "evt"
 );
 
+/// The global id of an object of a type of the schema; `None` for a type that has none.
+#[must_use]
+pub fn global_of_type(type_name: &str, id: Uuid) -> Option<String> {
+    let prefix = match type_name {
+        "User" => UserId::PREFIX,
+        "Tenant" => TenantId::PREFIX,
+        "Role" => RoleId::PREFIX,
+        "Membership" => MembershipId::PREFIX,
+        "Session" => SessionId::PREFIX,
+        "Invitation" => InvitationId::PREFIX,
+        "Event" => EventId::PREFIX,
+        _ => return None,
+    };
+    Some(format!("{prefix}_{}", id.simple()))
+}
+
+/// The identifier in a global id of whatever type; `None` for any other text.
+#[must_use]
+pub fn uuid_of_any(global: &str) -> Option<Uuid> {
+    let (_, hex) = global.split_once('_')?;
+    Uuid::try_parse(hex).ok()
+}
+
 /// Makes UUIDv7 values that sort in the order in which they were made, within a millisecond too.
 #[derive(Debug)]
 pub struct IdSource(Mutex<ContextV7>);

@@ -11,6 +11,7 @@ pub mod http;
 pub mod schema;
 pub mod worker;
 
+pub mod audit;
 pub mod auth;
 pub mod invitation;
 pub mod membership;

@@ -6,17 +6,18 @@ use async_graphql::{
 
 use crate::actor::Actor;
 use crate::app::App;
+use crate::audit::graphql::{AuditQuery, EventObject};
 use crate::auth::graphql::{AuthMutation, AuthQuery, SessionObject};
 use crate::error::Result;
 use crate::graphql::{GqlResult, RequestContext as _};
-use crate::id::{InvitationId, MembershipId, RoleId, SessionId, TenantId, TypedId as _, UserId};
+use crate::id::{EventId, InvitationId, MembershipId, RoleId, SessionId, TenantId, TypedId as _, UserId};
 use crate::invitation::graphql::{InvitationMutation, InvitationObject, InvitationQuery};
 use crate::membership::graphql::MembershipObject;
 use crate::onboarding::graphql::{OnboardingMutation, OnboardingQuery};
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
-use crate::{auth, invitation, membership, role, user};
+use crate::{audit, auth, invitation, membership, role, user};
 
 /// Most ids in one `nodes` query.
 const NODES_MAX: usize = 100;
@@ -25,7 +26,7 @@ const NODES_MAX: usize = 100;
 ///
 /// Top-level errors carry `extensions.code`; a field that fails is null and leaves its neighbours alone.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(AuthQuery, NodeQuery, OnboardingQuery, InvitationQuery);
+pub struct Query(AuthQuery, NodeQuery, OnboardingQuery, InvitationQuery, AuditQuery);
 
 /// Everything that can be done.
 ///
@@ -58,6 +59,8 @@ pub enum Node {
     Invitation(InvitationObject),
     /// A session.
     Session(SessionObject),
+    /// An event.
+    Event(EventObject),
 }
 
 /// Objects by their global id.
@@ -95,7 +98,11 @@ impl NodeQuery {
     }
 }
 
-async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
+/// The object behind a global id; `None` when it is absent or hidden.
+///
+/// # Errors
+/// `UNAUTHENTICATED`.
+pub async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
     actor.known()?;
     let db = app.db.reader();
     if let Some(id) = InvitationId::from_global(id) {
@@ -122,6 +129,10 @@ async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
         let current = actor.signed_in()?.session_id;
         let own = auth::service::own_session(app, actor, id).await?;
         return Ok(own.map(|row| Node::Session(SessionObject { row, current })));
+    }
+    if let Some(id) = EventId::from_global(id) {
+        let seen = audit::service::visible(app, actor, id).await?;
+        return Ok(seen.map(EventObject).map(Node::Event));
     }
     if let Some(id) = UserId::from_global(id) {
         let viewer = actor.signed_in()?.user_id;

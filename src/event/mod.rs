@@ -10,8 +10,18 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::id::{InvitationId, MembershipId, SessionId, TenantId, TypedId as _, UserId};
+use crate::page::{Cursor, SortKey};
 
 pub use model::Model as Event;
+
+/// Name of the order of a list of events, as cursors carry it.
+pub const ORDER: &str = "AT";
+
+/// The place of an event in a list.
+#[must_use]
+pub fn cursor(event: &Event) -> Cursor {
+    Cursor { order: ORDER.to_owned(), key: SortKey::Time(event.at.timestamp_millis()), id: event.id.uuid() }
+}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {

@@ -3,11 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::QueryOrder;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
+use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
 use crate::id::{EventId, TenantId, UserId};
+use crate::page::{Cursor, Page, SortKey};
 
 /// One fact.
 #[sea_orm::model]
@@ -53,6 +55,82 @@ pub(super) async fn insert(db: &impl ConnectionTrait, event: Model) -> Result<()
         request_id: Set(event.request_id),
     };
     Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+/// Which events are in a list; an absent condition holds for all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of any of these kinds.
+    pub kinds: Option<Vec<String>>,
+    /// Done by this user.
+    pub actor: Option<UserId>,
+    /// About this object.
+    pub subject: Option<Uuid>,
+    /// Not before.
+    pub from: Option<Instant>,
+    /// Not after.
+    pub to: Option<Instant>,
+}
+
+fn scoped(tenant: TenantId, filter: &Filter) -> Select<Entity> {
+    let mut all = Condition::all().add(Column::TenantId.eq(tenant));
+    if let Some(kinds) = &filter.kinds {
+        all = all.add(Column::Kind.is_in(kinds.iter().map(String::as_str)));
+    }
+    let all = all
+        .add_option(filter.actor.map(|id| Column::ActorId.eq(id)))
+        .add_option(filter.subject.map(|id| Column::SubjectId.eq(id)))
+        .add_option(filter.from.map(|at| Column::At.gte(at)))
+        .add_option(filter.to.map(|at| Column::At.lte(at)));
+    Entity::find().filter(all)
+}
+
+/// One page of a tenant's events and one row more, in the order of reading.
+pub(super) async fn list(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = scoped(tenant, filter);
+    if let Some(after) = page.after.as_ref().and_then(|cursor| beside(cursor, false)) {
+        query = query.filter(after);
+    }
+    if let Some(before) = page.before.as_ref().and_then(|cursor| beside(cursor, true)) {
+        query = query.filter(before);
+    }
+    let reading = if page.backward { Order::Asc } else { Order::Desc };
+    query
+        .order_by(Column::At, reading.clone())
+        .order_by(Column::Id, reading)
+        .limit(page.size + 1)
+        .all(db)
+        .await
+}
+
+/// Events later or earlier than a cursor.
+fn beside(cursor: &Cursor, later: bool) -> Option<SimpleExpr> {
+    let SortKey::Time(millis) = cursor.key else { return None };
+    let here = Expr::tuple([Expr::col(Column::At), Expr::col(Column::Id)]);
+    let at = Instant::from_timestamp_millis(millis)?;
+    let there = Expr::tuple([Expr::value(at), Expr::value(EventId::from(cursor.id))]);
+    Some(if later { here.gt(there) } else { here.lt(there) })
+}
+
+pub(super) async fn count(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Filter,
+) -> Result<u64, DbErr> {
+    scoped(tenant, filter).count(db).await
+}
+
+/// The event with this identifier in whatever tenant; whoever asks checks the tenant.
+pub(super) async fn by_id_all_tenants(
+    db: &impl ConnectionTrait,
+    id: EventId,
+) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).one(db).await
 }
 
 pub(super) async fn of_subject(db: &impl ConnectionTrait, subject: Uuid) -> Result<Vec<Model>, DbErr> {

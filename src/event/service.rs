@@ -8,6 +8,10 @@ use super::model::{self, Model};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::Result;
+use crate::id::{EventId, TenantId};
+use crate::page::{Page, Slice};
+
+pub use super::model::Filter;
 
 /// Records a fact in the transaction that made it true.
 ///
@@ -28,6 +32,29 @@ pub async fn record(app: &App, db: &impl ConnectionTrait, actor: &Actor, new: Ne
         request_id: actor.origin.request_id.clone(),
     };
     Ok(model::insert(db, event).await?)
+}
+
+/// One page of a tenant's events, latest first. The caller has checked that they may be seen.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Filter,
+    page: &Page,
+    count: bool,
+) -> Result<Slice<Model>> {
+    let total = if count { model::count(db, tenant, filter).await? } else { 0 };
+    Ok(Slice::cut(model::list(db, tenant, filter, page).await?, page, total))
+}
+
+/// The event with this identifier. The caller checks that it may be seen.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn find_all_tenants(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Model>> {
+    Ok(model::by_id_all_tenants(db, id).await?)
 }
 
 /// What happened to one object, oldest first. The caller has checked that the object may be seen.

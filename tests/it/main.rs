@@ -12,6 +12,7 @@ mod decide;
 mod delivery;
 mod documents;
 mod endpoint;
+mod events;
 mod expiry;
 mod invite;
 mod layers;

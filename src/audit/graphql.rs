@@ -1,0 +1,120 @@
+//! Events in the schema.
+
+use async_graphql::{Context, ID, InputObject, Object};
+
+use super::service;
+use crate::event::service::Filter;
+use crate::event::{self, Event};
+use crate::graphql::{
+    Connection, DateTime, DateTimeRange, GqlResult, JsonValue, RequestContext as _, global, parse_optional_id,
+};
+use crate::id;
+use crate::page::PageArgs;
+use crate::schema::{self, Node};
+use crate::user::User;
+use crate::user::graphql::UserObject;
+
+/// An event as those see it who may.
+#[derive(Clone, Debug)]
+pub struct EventObject(pub Event);
+
+/// Fact that was recorded when it became true; it is never changed.
+#[Object(name = "Event")]
+impl EventObject {
+    /// Global id.
+    pub async fn id(&self) -> ID {
+        global(self.0.id)
+    }
+
+    /// Dotted name, such as `invitation.created`.
+    async fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        DateTime(self.0.at)
+    }
+
+    /// User who did it; null for the command line, the service itself, and accounts that are gone.
+    async fn actor(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
+        let loaded: Result<Option<User>, _> = ctx.rows().load_one(self.0.actor_id?).await;
+        loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
+    }
+
+    /// What it is about; null when that is gone, or hidden from the caller.
+    async fn subject(&self, ctx: &Context<'_>) -> Option<GqlResult<Node>> {
+        let id = id::global_of_type(&self.0.subject_type, self.0.subject_id)?;
+        schema::find(ctx.app(), ctx.actor(), &id).await.map_err(Into::into).transpose()
+    }
+
+    /// More about it, depending on its kind; never a token, password or address.
+    async fn data(&self) -> JsonValue {
+        JsonValue(self.0.data.clone())
+    }
+
+    /// Where the request came from.
+    async fn ip_address(&self) -> Option<&str> {
+        self.0.ip_address.as_deref()
+    }
+
+    /// Finds the request in the logs.
+    async fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+}
+
+/// Which events to list: all conditions hold, an absent one always does.
+#[derive(Default, InputObject)]
+pub struct EventFilter {
+    /// Of any of these kinds.
+    kind: Option<Vec<String>>,
+    /// Done by this user.
+    actor_id: Option<ID>,
+    /// About this object, of whatever type.
+    subject_id: Option<ID>,
+    /// In this time.
+    at: Option<DateTimeRange>,
+}
+
+/// Queries of this slice.
+#[derive(Debug, Default)]
+pub struct AuditQuery;
+
+#[Object]
+impl AuditQuery {
+    /// What happened in a tenant, newest first; needs VIEW_EVENTS.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Tenant to list; the active one by default.")] tenant_id: Option<ID>,
+        #[graphql(desc = "So many rows from the start, or after `after`; 20 by default, 100 at the most.")]
+        first: Option<i32>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many rows from the end, or before `before`; 100 at the most.")] last: Option<
+            i32,
+        >,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which events; all by default.")] filter: Option<EventFilter>,
+    ) -> Option<GqlResult<Connection<EventObject>>> {
+        let count = ctx.look_ahead().field("totalCount").exists();
+        let page = PageArgs { first, after, last, before };
+        let filter = filter.unwrap_or_default();
+        let listed = async {
+            ctx.actor().known()?;
+            let ends = filter.at.map(|range| (range.from, range.to)).unwrap_or_default();
+            let filter = Filter {
+                kinds: filter.kind,
+                actor: parse_optional_id("filter.actorId", "user", filter.actor_id.as_ref())?,
+                subject: filter.subject_id.map(|id| id::uuid_of_any(&id).unwrap_or_default()),
+                from: ends.0.map(|at| at.0),
+                to: ends.1.map(|at| at.0),
+            };
+            let tenant_id = parse_optional_id("tenantId", "tenant", tenant_id.as_ref())?;
+            service::events(ctx.app(), ctx.actor(), tenant_id, filter, page, count).await
+        };
+        let shown = |slice| Connection::new(slice, |row| event::cursor(row).encode(), EventObject);
+        Some(listed.await.map(shown).map_err(Into::into))
+    }
+}
