@@ -17,6 +17,7 @@ pub mod invitation;
 pub mod membership;
 pub mod onboarding;
 pub mod role;
+pub mod roster;
 pub mod tenant;
 pub mod user;
 

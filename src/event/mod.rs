@@ -59,6 +59,16 @@ kinds! {
     TenantCreated = "tenant.created",
     /// Somebody became a member.
     MembershipCreated = "membership.created",
+    /// A member has another role.
+    MembershipRoleChanged = "membership.role_changed",
+    /// A membership was suspended.
+    MembershipSuspended = "membership.suspended",
+    /// A suspended membership counts again.
+    MembershipReinstated = "membership.reinstated",
+    /// Somebody was removed from the tenant.
+    MembershipRemoved = "membership.removed",
+    /// Somebody left the tenant.
+    MembershipLeft = "membership.left",
     /// Somebody was invited.
     InvitationCreated = "invitation.created",
     /// An invitation was sent again with a new link.

@@ -3,11 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, QueryOrder};
+use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
 use crate::id::{MembershipId, RoleId, TenantId, UserId};
+use crate::page::Page;
 
 /// Whether a membership counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
@@ -83,6 +84,80 @@ pub(super) async fn by_id_all_tenants(
     id: MembershipId,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Id.eq(id)).one(db).await
+}
+
+pub(super) async fn set_role(db: &impl ConnectionTrait, id: MembershipId, role: RoleId) -> Result<(), DbErr> {
+    let update = Entity::update_many().col_expr(Column::RoleId, Expr::value(role)).filter(Column::Id.eq(id));
+    update.exec(db).await.map(drop)
+}
+
+/// Moves a membership to a status; `false` when it was there already.
+pub(super) async fn set_status(
+    db: &impl ConnectionTrait,
+    id: MembershipId,
+    status: MembershipStatus,
+) -> Result<bool, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Status, Expr::value(status))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Status.ne(status));
+    Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+pub(super) async fn delete(db: &impl ConnectionTrait, id: MembershipId) -> Result<bool, DbErr> {
+    Ok(Entity::delete_many().filter(Column::Id.eq(id)).exec(db).await?.rows_affected > 0)
+}
+
+pub(super) async fn count_active(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    role: RoleId,
+) -> Result<u64, DbErr> {
+    let active = scoped(tenant).filter(Column::Status.eq(MembershipStatus::Active));
+    active.filter(Column::RoleId.eq(role)).count(db).await
+}
+
+/// Which members are in a list; an absent condition holds for all.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Where {
+    pub(super) roles: Option<Vec<RoleId>>,
+    pub(super) status: Option<Vec<MembershipStatus>>,
+    pub(super) users: Option<SelectStatement>,
+}
+
+impl Where {
+    fn condition(&self) -> Condition {
+        let mut all = Condition::all();
+        if let Some(roles) = &self.roles {
+            all = all.add(Column::RoleId.is_in(roles.iter().copied()));
+        }
+        if let Some(states) = &self.status {
+            all = all.add(Column::Status.is_in(states.iter().copied()));
+        }
+        all.add_option(self.users.clone().map(|users| Column::UserId.in_subquery(users)))
+    }
+}
+
+/// One page of a tenant's members by identifier, which is the order of joining, and one row more.
+pub(super) async fn list(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    filter: &Where,
+    page: &Page,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = scoped(tenant).filter(filter.condition());
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Id.gt(MembershipId::from(after.id)));
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(Column::Id.lt(MembershipId::from(before.id)));
+    }
+    let reading = if page.backward { Order::Desc } else { Order::Asc };
+    query.order_by(Column::Id, reading).limit(page.size + 1).all(db).await
+}
+
+pub(super) async fn count(db: &impl ConnectionTrait, tenant: TenantId, filter: &Where) -> Result<u64, DbErr> {
+    scoped(tenant).filter(filter.condition()).count(db).await
 }
 
 pub(super) async fn set_seen(

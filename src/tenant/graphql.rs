@@ -4,12 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use async_graphql::{Context, ID, Object, OneofObject};
+use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
 
 use super::{ResetPolicy, Tenant, TenantStatus, service};
 use crate::error::Error;
-use crate::graphql::{DateTime, GqlResult, RequestContext as _, Rows, global};
+use crate::graphql::{Connection, DateTime, GqlResult, RequestContext as _, Rows, global};
 use crate::id::TenantId;
+use crate::membership::graphql::MembershipObject;
+use crate::membership::{self, Membership, MembershipStatus};
+use crate::page::PageArgs;
+use crate::permission::Permission;
 use crate::role::graphql::RoleObject;
 
 /// Which tenant: by one of its names.
@@ -19,6 +23,36 @@ pub enum TenantBy {
     Id(ID),
     /// Slug.
     Slug(String),
+}
+
+/// Which members to list: all conditions hold, an absent one always does.
+#[derive(Default, InputObject)]
+pub struct MemberFilter {
+    /// With any of these roles.
+    role_key: Option<Vec<String>>,
+    /// In any of these states.
+    status: Option<Vec<MembershipStatus>>,
+    /// Whose name or address holds this text, without regard to letter case.
+    search: Option<String>,
+}
+
+/// What the caller may do in a tenant.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct TenantAbilities {
+    /// Invite people; false also while the tenant is suspended.
+    invite: bool,
+    /// Roles the caller may grant.
+    grant_roles: Vec<RoleObject>,
+    /// Change roles of members, suspend and remove them.
+    manage_members: bool,
+    /// Make, change and delete roles.
+    manage_roles: bool,
+    /// Approve and reject password resets.
+    approve_resets: bool,
+    /// Read the tenant's events.
+    view_events: bool,
+    /// Change name, slug and policies.
+    manage_tenant: bool,
 }
 
 /// A tenant as its members see it; whoever makes one has checked that the viewer may.
@@ -56,6 +90,51 @@ impl TenantObject {
     /// When it was made.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
+    }
+
+    /// People in it, in the order of joining; members see each other.
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many rows from the start, or after `after`; 20 by default, 100 at the most.")]
+        first: Option<i32>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many rows from the end, or before `before`; 100 at the most.")] last: Option<
+            i32,
+        >,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which members; all by default.")] filter: Option<MemberFilter>,
+    ) -> Option<GqlResult<Connection<MembershipObject>>> {
+        let count = ctx.look_ahead().field("totalCount").exists();
+        let page = PageArgs { first, after, last, before };
+        let filter = filter.unwrap_or_default();
+        let filter = membership::service::Filter {
+            role_keys: filter.role_key,
+            status: filter.status,
+            search: filter.search,
+        };
+        let listed = membership::service::list(ctx.app(), ctx.actor(), self.0.id, filter, page, count).await;
+        let cursor = |row: &Membership| membership::service::cursor(row).encode();
+        let shown = |slice| Connection::new(slice, cursor, MembershipObject);
+        Some(listed.map(shown).map_err(Into::into))
+    }
+
+    /// What the caller may do here, answered by the rules that enforce it.
+    async fn viewer_can(&self, ctx: &Context<'_>) -> GqlResult<TenantAbilities> {
+        let db = ctx.app().db.reader();
+        let (tenant, authority) = membership::service::authority(db, ctx.actor(), self.0.id).await?;
+        let may = |permission| authority.require(permission).is_ok();
+        let roles = ctx.rows().load_one(crate::role::graphql::RolesOf(self.0.id)).await?.unwrap_or_default();
+        let grantable = roles.into_iter().filter(|role| crate::role::service::can_grant(&authority, role));
+        Ok(TenantAbilities {
+            invite: may(Permission::Invite) && service::require_active(&tenant).is_ok(),
+            grant_roles: grantable.map(RoleObject).collect(),
+            manage_members: may(Permission::ManageMembers),
+            manage_roles: may(Permission::ManageRoles),
+            approve_resets: may(Permission::ApproveResets),
+            view_events: may(Permission::ViewEvents),
+            manage_tenant: may(Permission::ManageTenant),
+        })
     }
 
     /// Roles that members can have, built-in ones first.

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, QueryOrder};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
 use crate::id::TenantId;
@@ -77,6 +77,11 @@ pub(super) async fn insert(db: &impl ConnectionTrait, tenant: Model) -> Result<(
 
 pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[TenantId]) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
+}
+
+/// Locks a tenant's row until the transaction ends. On SQLite a writing transaction is alone anyway.
+pub(super) async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).lock_exclusive().one(db).await.map(drop)
 }
 
 pub(super) async fn by_slug(db: &impl ConnectionTrait, slug: &str) -> Result<Option<Model>, DbErr> {

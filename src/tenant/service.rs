@@ -40,6 +40,14 @@ pub async fn find(db: &impl ConnectionTrait, id: TenantId) -> Result<Option<Mode
     Ok(model::by_ids(db, &[id]).await?.pop())
 }
 
+/// Locks a tenant until the transaction ends, so that two who change its members see each other's change.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<()> {
+    Ok(model::lock(db, id).await?)
+}
+
 /// The tenants with these identifiers.
 ///
 /// # Errors

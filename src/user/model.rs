@@ -4,7 +4,8 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, SelectStatement};
+use sea_orm::{Condition, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
 use crate::email::Email;
@@ -99,6 +100,21 @@ pub(super) async fn set_verified(db: &impl ConnectionTrait, id: UserId, at: Inst
         .filter(Column::Id.eq(id))
         .filter(Column::EmailVerifiedAt.is_null());
     Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+/// Identifiers of users whose name or address holds a text, for use inside a larger query.
+pub(super) fn ids_matching(text: &str) -> SelectStatement {
+    let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let pattern = || LikeExpr::new(format!("%{escaped}%")).escape('\\');
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(
+            Condition::any()
+                .add(Expr::expr(Func::lower(Expr::col(Column::Name))).like(pattern()))
+                .add(Expr::col(Column::EmailNorm).like(pattern())),
+        )
+        .into_query()
 }
 
 pub(super) async fn set_name(db: &impl ConnectionTrait, id: UserId, name: String) -> Result<(), DbErr> {

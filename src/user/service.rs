@@ -1,6 +1,7 @@
 //! What can be done with accounts.
 
 use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::SelectStatement;
 use secrecy::SecretString;
 
 use super::model::{self, Model, UserStatus};
@@ -88,6 +89,12 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option
 /// Whatever the database says.
 pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Model>> {
     Ok(model::by_ids(db, ids).await?)
+}
+
+/// A query for the identifiers of users whose name or address holds a text, without regard to letter case.
+#[must_use]
+pub fn ids_matching(text: &str) -> SelectStatement {
+    model::ids_matching(text.trim())
 }
 
 /// The account with this identifier.

@@ -24,6 +24,7 @@ mod preview;
 mod races;
 mod readme;
 mod resend;
+mod roster;
 mod sessions;
 mod smtp;
 mod storage;

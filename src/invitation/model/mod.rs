@@ -202,6 +202,20 @@ pub(super) async fn pending_of_address_all_tenants(
         .await
 }
 
+/// Pending invitations that a user made in a tenant.
+pub(super) async fn pending_of_inviter(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    inviter: UserId,
+) -> Result<Vec<Model>, DbErr> {
+    scoped(tenant)
+        .filter(Column::InviterId.eq(inviter))
+        .filter(Column::Status.eq(InvitationStatus::Pending))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await
+}
+
 /// A final state, and what goes with it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decision {

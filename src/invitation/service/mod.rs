@@ -8,6 +8,7 @@ mod list;
 mod mail;
 mod preview;
 mod resend;
+mod unentitled;
 
 use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;
@@ -32,6 +33,7 @@ pub use mail::render_mail;
 pub use model::SortBy;
 pub use preview::{NextStep, Preview, preview};
 pub use resend::resend;
+pub use unentitled::cancel_unentitled;
 
 /// The invitation that a mailed token names, if the token is the present one.
 ///

@@ -1,5 +1,8 @@
 //! What can be done with memberships.
 
+mod list;
+mod rows;
+
 use sea_orm::ConnectionTrait;
 
 use super::model::{self, MembershipStatus, Model};
@@ -10,6 +13,9 @@ use crate::id::{MembershipId, RoleId, TenantId, UserId};
 use crate::permission::Permissions;
 use crate::role;
 use crate::tenant::{self, Tenant, TenantStatus};
+
+pub use list::{Filter, cursor, list};
+pub use rows::{change_role, change_status, keeps_an_owner, remove};
 
 /// What `actor` may do in a tenant, read now, with the tenant itself. Every tenant-scoped operation begins
 /// here.
@@ -146,6 +152,14 @@ pub async fn visible(db: &impl ConnectionTrait, actor: &Actor, id: MembershipId)
     let seen = actor.user_id() == Some(membership.user_id)
         || visible_tenant(db, actor, membership.tenant_id).await?.is_some();
     Ok(seen.then_some(membership))
+}
+
+/// The membership with this identifier in whatever tenant; whoever asks checks the tenant.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn find_all_tenants(db: &impl ConnectionTrait, id: MembershipId) -> Result<Option<Model>> {
+    Ok(model::by_id_all_tenants(db, id).await?)
 }
 
 /// Notes that a session of the member began or went on.

@@ -1,0 +1,41 @@
+//! Invitations of somebody who lost the right to make them.
+
+use sea_orm::ConnectionTrait;
+
+use super::accept::inviter_may_grant;
+use super::decide::apply;
+use crate::actor::Actor;
+use crate::app::App;
+use crate::error::Result;
+use crate::id::{TenantId, UserId};
+use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
+use crate::role;
+
+/// Cancels the pending invitations of a user in a tenant that they may no longer stand for, in the transaction that
+/// took the right, and returns them.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn cancel_unentitled(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    tenant: TenantId,
+    inviter: UserId,
+) -> Result<Vec<Model>> {
+    let lost = Decision {
+        status: InvitationStatus::Cancelled,
+        cancel_reason: Some(CancelReason::InviterLostRights),
+        accepted_by: None,
+        at: app.clock.now(),
+    };
+    let mut cancelled = Vec::new();
+    for row in model::pending_of_inviter(db, tenant, inviter).await? {
+        let role = role::service::get(db, row.role_id).await?;
+        if inviter_may_grant(db, &row, &role).await? || !apply(app, db, actor, &row, lost).await? {
+            continue;
+        }
+        cancelled.extend(model::by_id_all_tenants(db, row.id).await?);
+    }
+    Ok(cancelled)
+}

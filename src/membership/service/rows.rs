@@ -1,0 +1,49 @@
+//! Changing rows, for operations that have checked who may. Each is called under the lock on the tenant.
+
+use sea_orm::ConnectionTrait;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::id::{MembershipId, RoleId, TenantId};
+use crate::membership::model::{self, MembershipStatus};
+use crate::role;
+
+/// Gives a member another role.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn change_role(db: &impl ConnectionTrait, id: MembershipId, role: RoleId) -> Result<()> {
+    Ok(model::set_role(db, id, role).await?)
+}
+
+/// Moves a membership to a status; `false` when it was there already.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn change_status(
+    db: &impl ConnectionTrait,
+    id: MembershipId,
+    status: MembershipStatus,
+) -> Result<bool> {
+    Ok(model::set_status(db, id, status).await?)
+}
+
+/// Deletes a membership; `false` when it was gone.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn remove(db: &impl ConnectionTrait, id: MembershipId) -> Result<bool> {
+    Ok(model::delete(db, id).await?)
+}
+
+/// Refuses a change, already made in the transaction, that leaves the tenant without an active owner.
+///
+/// # Errors
+/// `LAST_OWNER`; the caller rolls back.
+pub async fn keeps_an_owner(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    let owner = role::service::by_key(db, tenant, role::OWNER).await?;
+    if model::count_active(db, tenant, owner.id).await? > 0 {
+        return Ok(());
+    }
+    let message = "This would leave the tenant without an active owner; make somebody else an owner first.";
+    Err(Error::refused(ErrorCode::LastOwner, message))
+}
