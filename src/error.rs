@@ -222,6 +222,8 @@ pub enum Unique {
     UserEmail,
     /// One tenant per slug.
     TenantSlug,
+    /// One role per tenant and key.
+    RoleKey,
     /// One membership per tenant and user.
     Membership,
     /// One pending invitation per tenant and address.
@@ -236,6 +238,7 @@ impl Unique {
         [
             (Self::UserEmail, "user_email_norm_key", "user.email_norm"),
             (Self::TenantSlug, "tenant_slug_key", "tenant.slug"),
+            (Self::RoleKey, "role_tenant_key_key", "role.tenant_id"),
             (Self::Membership, "membership_tenant_user_key", "membership.tenant_id"),
             (Self::PendingInvitation, "invitation_pending_key", "invitation.tenant_id"),
         ]

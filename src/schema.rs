@@ -15,7 +15,7 @@ use crate::invitation::graphql::{InvitationMutation, InvitationObject, Invitatio
 use crate::membership::graphql::MembershipObject;
 use crate::onboarding::graphql::{OnboardingMutation, OnboardingQuery};
 use crate::role::graphql::RoleObject;
-use crate::roster::graphql::RosterMutation;
+use crate::roster::graphql::{RoleMutation, RosterMutation};
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
 use crate::{audit, auth, invitation, membership, role, user};
@@ -35,7 +35,7 @@ pub struct Query(AuthQuery, NodeQuery, OnboardingQuery, InvitationQuery, AuditQu
 /// INTERNAL are top-level errors with `extensions.code`. A payload shows the object in its present state also
 /// beside an error, where the caller may see it.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(AuthMutation, OnboardingMutation, InvitationMutation, RosterMutation);
+pub struct Mutation(AuthMutation, OnboardingMutation, InvitationMutation, RosterMutation, RoleMutation);
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -9,7 +9,7 @@ pub mod service;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::id::{InvitationId, MembershipId, SessionId, TenantId, TypedId as _, UserId};
+use crate::id::{InvitationId, MembershipId, RoleId, SessionId, TenantId, TypedId as _, UserId};
 use crate::page::{Cursor, SortKey};
 
 pub use model::Model as Event;
@@ -57,6 +57,12 @@ kinds! {
     UserEmailVerified = "user.email_verified",
     /// A tenant was made.
     TenantCreated = "tenant.created",
+    /// The tenant made a role of its own.
+    RoleCreated = "role.created",
+    /// A role was renamed, or permits something else.
+    RoleUpdated = "role.updated",
+    /// A role was deleted.
+    RoleDeleted = "role.deleted",
     /// Somebody became a member.
     MembershipCreated = "membership.created",
     /// A member has another role.
@@ -98,6 +104,8 @@ pub enum Subject {
     User(UserId),
     /// A tenant.
     Tenant(TenantId),
+    /// A role.
+    Role(RoleId),
     /// A membership.
     Membership(MembershipId),
     /// An invitation.
@@ -113,6 +121,7 @@ impl Subject {
         match self {
             Self::User(id) => ("User", id.uuid()),
             Self::Tenant(id) => ("Tenant", id.uuid()),
+            Self::Role(id) => ("Role", id.uuid()),
             Self::Membership(id) => ("Membership", id.uuid()),
             Self::Invitation(id) => ("Invitation", id.uuid()),
             Self::Session(id) => ("Session", id.uuid()),

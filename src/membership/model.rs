@@ -117,6 +117,15 @@ pub(super) async fn count_active(
     active.filter(Column::RoleId.eq(role)).count(db).await
 }
 
+/// Memberships with a role, active or not.
+pub(super) async fn with_role(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    role: RoleId,
+) -> Result<Vec<Model>, DbErr> {
+    scoped(tenant).filter(Column::RoleId.eq(role)).all(db).await
+}
+
 /// Which members are in a list; an absent condition holds for all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Where {

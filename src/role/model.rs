@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, QueryOrder};
 
 use crate::clock::Instant;
@@ -48,6 +49,25 @@ pub(super) async fn insert(db: &impl ConnectionTrait, role: Model) -> Result<(),
         created_at: Set(role.created_at),
     };
     Entity::insert(row).exec_without_returning(db).await.map(drop)
+}
+
+pub(super) async fn update(
+    db: &impl ConnectionTrait,
+    id: RoleId,
+    name: String,
+    permissions: Permissions,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Name, Expr::value(name))
+        .col_expr(Column::Permissions, Expr::value(permissions))
+        .filter(Column::Id.eq(id))
+        .filter(Column::BuiltIn.eq(false));
+    update.exec(db).await.map(drop)
+}
+
+pub(super) async fn delete(db: &impl ConnectionTrait, id: RoleId) -> Result<(), DbErr> {
+    let own = Entity::delete_many().filter(Column::Id.eq(id)).filter(Column::BuiltIn.eq(false));
+    own.exec(db).await.map(drop)
 }
 
 pub(super) async fn by_key(

@@ -6,7 +6,7 @@ use super::model::{self, Model};
 use super::{ADMIN, MEMBER, OWNER};
 use crate::actor::Authority;
 use crate::app::App;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::id::{RoleId, TenantId};
 use crate::permission::{Permission, Permissions};
 
@@ -30,6 +30,40 @@ pub async fn insert_built_in(app: &App, db: &impl ConnectionTrait, tenant_id: Te
     model::insert(db, role(ADMIN, "Admin", admin)).await?;
     model::insert(db, role(MEMBER, "Member", Permissions::default())).await?;
     Ok(owner)
+}
+
+/// Writes a role of a tenant's own; the caller has checked that the actor may grant it.
+///
+/// # Errors
+/// `BAD_USER_INPUT` at `key` when the tenant has a role with that key.
+pub async fn insert(db: &impl ConnectionTrait, role: Model) -> Result<()> {
+    model::insert(db, role).await.map_err(|error| match Unique::violated(&error) {
+        Some(Unique::RoleKey) => {
+            Error::bad_input("key", "This tenant has a role with that key; choose another one.")
+        }
+        _ => error.into(),
+    })
+}
+
+/// Renames a role of a tenant's own and sets what it permits.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn update(
+    db: &impl ConnectionTrait,
+    id: RoleId,
+    name: String,
+    permissions: Permissions,
+) -> Result<()> {
+    Ok(model::update(db, id, name, permissions).await?)
+}
+
+/// Deletes a role of a tenant's own that nothing refers to.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn delete(db: &impl ConnectionTrait, id: RoleId) -> Result<()> {
+    Ok(model::delete(db, id).await?)
 }
 
 /// The tenant's role with this key.
@@ -60,6 +94,14 @@ pub async fn of_tenants(db: &impl ConnectionTrait, tenants: &[TenantId]) -> Resu
 /// Whatever the database says.
 pub async fn by_ids(db: &impl ConnectionTrait, ids: &[RoleId]) -> Result<Vec<Model>> {
     Ok(model::by_ids(db, ids).await?)
+}
+
+/// The role with this identifier; `None` when it was deleted.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn find(db: &impl ConnectionTrait, id: RoleId) -> Result<Option<Model>> {
+    Ok(model::by_ids(db, &[id]).await?.pop())
 }
 
 /// The role with this identifier, which a row refers to.

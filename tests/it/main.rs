@@ -24,6 +24,7 @@ mod preview;
 mod races;
 mod readme;
 mod resend;
+mod roles;
 mod roster;
 mod sessions;
 mod smtp;

@@ -216,6 +216,17 @@ pub(super) async fn pending_of_inviter(
         .await
 }
 
+/// Whether a live invitation offers a role.
+pub(super) async fn is_offered(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    role: RoleId,
+    now: Instant,
+) -> Result<bool, DbErr> {
+    let pending = scoped(tenant).filter(Column::RoleId.eq(role)).filter(Column::ExpiresAt.gt(now));
+    Ok(pending.filter(Column::Status.eq(InvitationStatus::Pending)).one(db).await?.is_some())
+}
+
 /// A final state, and what goes with it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decision {

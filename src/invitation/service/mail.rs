@@ -46,7 +46,7 @@ pub async fn render_mail(app: &App, row: &OutboxMail) -> Result<Option<Mail>> {
     }
     let tenant = tenant::service::find(db, invitation.tenant_id).await?;
     let Some(tenant) = tenant.filter(|t| t.status == TenantStatus::Active) else { return Ok(None) };
-    let role = role::service::get(db, invitation.role_id).await?;
+    let Some(role) = role::service::find(db, invitation.role_id).await? else { return Ok(None) };
     let generation = u32::try_from(invitation.generation).map_err(Error::internal)?;
     let token = app.keys.token(TokenKind::Invitation, invitation.id.uuid(), generation);
     Ok(Some(Mail::Invitation(Box::new(InvitationMail {

@@ -33,7 +33,7 @@ pub use mail::render_mail;
 pub use model::SortBy;
 pub use preview::{NextStep, Preview, preview};
 pub use resend::resend;
-pub use unentitled::cancel_unentitled;
+pub use unentitled::{cancel_unentitled, is_offered};
 
 /// The invitation that a mailed token names, if the token is the present one.
 ///

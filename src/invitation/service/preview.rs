@@ -63,7 +63,7 @@ pub async fn preview(app: &App, actor: &Actor, token: &str) -> Result<Preview> {
     };
     let tenant = tenant::service::find(db, row.tenant_id).await?;
     let tenant = tenant.ok_or_else(|| Error::internal("an invitation refers to no tenant"))?;
-    let role = role::service::get(db, row.role_id).await?;
+    let role = role::service::find(db, row.role_id).await?;
     let status = row.status_at(app.clock.now());
     let next_step = if tenant.status == TenantStatus::Active {
         next_step(app, actor, &row, status).await?
@@ -74,7 +74,7 @@ pub async fn preview(app: &App, actor: &Actor, token: &str) -> Result<Preview> {
         email: row.email,
         tenant_name: tenant.name,
         inviter_name: row.inviter_name,
-        role_name: role.name,
+        role_name: role.map_or_else(|| "member".to_owned(), |role| role.name),
         note: row.note,
         status,
         expires_at: row.expires_at,

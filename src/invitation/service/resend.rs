@@ -37,7 +37,10 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
     if !matches!(status, InvitationStatus::Pending | InvitationStatus::Expired) {
         return Err(Refused::with(not_pending(status), row));
     }
-    let role = role::service::get(&txn, row.role_id).await?;
+    let Some(role) = role::service::find(&txn, row.role_id).await? else {
+        let message = "The role of this invitation was deleted; make a new one.";
+        return Err(Refused::with(Error::refused(ErrorCode::RoleNotAllowed, message), row));
+    };
     role::service::require_can_grant(&authority, &role)?;
     if !inviter_may_grant(&txn, &row, &role).await? {
         let message = "Whoever made this invitation may not grant its role any more; make a new one.";

@@ -7,9 +7,22 @@ use super::decide::apply;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::Result;
-use crate::id::{TenantId, UserId};
+use crate::id::{RoleId, TenantId, UserId};
 use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
 use crate::role;
+
+/// Whether a live invitation offers a role.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn is_offered(
+    app: &App,
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    role: RoleId,
+) -> Result<bool> {
+    Ok(model::is_offered(db, tenant, role, app.clock.now()).await?)
+}
 
 /// Cancels the pending invitations of a user in a tenant that they may no longer stand for, in the transaction that
 /// took the right, and returns them.
@@ -31,8 +44,11 @@ pub async fn cancel_unentitled(
     };
     let mut cancelled = Vec::new();
     for row in model::pending_of_inviter(db, tenant, inviter).await? {
-        let role = role::service::get(db, row.role_id).await?;
-        if inviter_may_grant(db, &row, &role).await? || !apply(app, db, actor, &row, lost).await? {
+        let entitled = match role::service::find(db, row.role_id).await? {
+            Some(role) => inviter_may_grant(db, &row, &role).await?,
+            None => false,
+        };
+        if entitled || !apply(app, db, actor, &row, lost).await? {
             continue;
         }
         cancelled.extend(model::by_id_all_tenants(db, row.id).await?);

@@ -4,6 +4,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{MembershipId, RoleId, TenantId};
+use crate::membership::Membership;
 use crate::membership::model::{self, MembershipStatus};
 use crate::role;
 
@@ -33,6 +34,14 @@ pub async fn change_status(
 /// Whatever the database says.
 pub async fn remove(db: &impl ConnectionTrait, id: MembershipId) -> Result<bool> {
     Ok(model::delete(db, id).await?)
+}
+
+/// Memberships with a role, active or not.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn with_role(db: &impl ConnectionTrait, tenant: TenantId, role: RoleId) -> Result<Vec<Membership>> {
+    Ok(model::with_role(db, tenant, role).await?)
 }
 
 /// Refuses a change, already made in the transaction, that leaves the tenant without an active owner.

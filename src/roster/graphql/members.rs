@@ -2,17 +2,17 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::service::{self, Changed};
 use crate::error::Result;
 use crate::graphql::{GqlResult, RequestContext as _, UserError, global, parse_id, user_errors};
 use crate::id::MembershipId;
 use crate::invitation::Invitation;
 use crate::invitation::graphql::InvitationObject;
 use crate::membership::graphql::MembershipObject;
+use crate::roster::service::{self, Changed};
 
 /// Member and their role to be.
 #[derive(InputObject)]
-pub struct ChangeMemberRoleInput {
+pub(super) struct ChangeMemberRoleInput {
     /// Global id of the membership.
     membership_id: ID,
     /// Key of the role to be.
@@ -21,35 +21,35 @@ pub struct ChangeMemberRoleInput {
 
 /// Member to suspend.
 #[derive(InputObject)]
-pub struct SuspendMemberInput {
+pub(super) struct SuspendMemberInput {
     /// Global id of the membership.
     membership_id: ID,
 }
 
 /// Member to reinstate.
 #[derive(InputObject)]
-pub struct ReinstateMemberInput {
+pub(super) struct ReinstateMemberInput {
     /// Global id of the membership.
     membership_id: ID,
 }
 
 /// Member to remove.
 #[derive(InputObject)]
-pub struct RemoveMemberInput {
+pub(super) struct RemoveMemberInput {
     /// Global id of the membership.
     membership_id: ID,
 }
 
 /// Tenant to leave.
 #[derive(InputObject)]
-pub struct LeaveTenantInput {
+pub(super) struct LeaveTenantInput {
     /// Global id of the tenant.
     tenant_id: ID,
 }
 
 /// Member who is to own the tenant.
 #[derive(InputObject)]
-pub struct TransferOwnershipInput {
+pub(super) struct TransferOwnershipInput {
     /// Global id of the membership.
     membership_id: ID,
 }
@@ -58,7 +58,7 @@ pub struct TransferOwnershipInput {
 ///
 /// `cancelledInvitations` are those that the member had sent and may no longer stand for.
 #[derive(Default, SimpleObject)]
-pub struct ChangeMemberRolePayload {
+pub(super) struct ChangeMemberRolePayload {
     /// Membership as it is now; null when it was refused.
     membership: Option<MembershipObject>,
     /// Invitations that went with the right to make them.
@@ -69,7 +69,7 @@ pub struct ChangeMemberRolePayload {
 
 /// Outcome of `suspendMember`.
 #[derive(Default, SimpleObject)]
-pub struct SuspendMemberPayload {
+pub(super) struct SuspendMemberPayload {
     /// Membership as it is now; null when it was refused.
     membership: Option<MembershipObject>,
     /// Invitations that went with the right to make them.
@@ -80,7 +80,7 @@ pub struct SuspendMemberPayload {
 
 /// Outcome of `reinstateMember`.
 #[derive(Default, SimpleObject)]
-pub struct ReinstateMemberPayload {
+pub(super) struct ReinstateMemberPayload {
     /// Membership as it is now; null when it was refused.
     membership: Option<MembershipObject>,
     /// Why it was refused; empty when it was not.
@@ -89,7 +89,7 @@ pub struct ReinstateMemberPayload {
 
 /// Outcome of `removeMember`.
 #[derive(Default, SimpleObject)]
-pub struct RemoveMemberPayload {
+pub(super) struct RemoveMemberPayload {
     /// Global id that the membership had; null when it was refused.
     removed_membership_id: Option<ID>,
     /// Invitations that went with the right to make them.
@@ -100,7 +100,7 @@ pub struct RemoveMemberPayload {
 
 /// Outcome of `leaveTenant`.
 #[derive(Default, SimpleObject)]
-pub struct LeaveTenantPayload {
+pub(super) struct LeaveTenantPayload {
     /// Global id of the tenant that was left; null when it was refused.
     left_tenant_id: Option<ID>,
     /// Invitations that went with the right to make them.
@@ -111,7 +111,7 @@ pub struct LeaveTenantPayload {
 
 /// Outcome of `transferOwnership`.
 #[derive(Default, SimpleObject)]
-pub struct TransferOwnershipPayload {
+pub(super) struct TransferOwnershipPayload {
     /// Membership of the owner; null when it was refused.
     membership: Option<MembershipObject>,
     /// Why it was refused; empty when it was not.
@@ -232,7 +232,10 @@ fn cancelled(changed: Option<&Changed>) -> Vec<InvitationObject> {
     rows.into_iter().map(|row: Invitation| InvitationObject::managed(row)).collect()
 }
 
-fn settle<T, P>(done: Result<T>, payload: impl FnOnce(Option<T>, Vec<UserError>) -> P) -> GqlResult<P> {
+pub(super) fn settle<T, P>(
+    done: Result<T>,
+    payload: impl FnOnce(Option<T>, Vec<UserError>) -> P,
+) -> GqlResult<P> {
     match done {
         Ok(value) => Ok(payload(Some(value), Vec::new())),
         Err(error) => user_errors(error).map(|errors| payload(None, errors)),
