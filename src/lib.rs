@@ -18,6 +18,7 @@ pub mod membership;
 pub mod onboarding;
 pub mod role;
 pub mod roster;
+pub mod tenancy;
 pub mod tenant;
 pub mod user;
 

@@ -16,6 +16,7 @@ use crate::membership::graphql::MembershipObject;
 use crate::onboarding::graphql::{OnboardingMutation, OnboardingQuery};
 use crate::role::graphql::RoleObject;
 use crate::roster::graphql::{RoleMutation, RosterMutation};
+use crate::tenancy::graphql::{TenancyMutation, TenancyQuery};
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
 use crate::{audit, auth, invitation, membership, role, user};
@@ -27,7 +28,7 @@ const NODES_MAX: usize = 100;
 ///
 /// Top-level errors carry `extensions.code`; a field that fails is null and leaves its neighbours alone.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(AuthQuery, NodeQuery, OnboardingQuery, InvitationQuery, AuditQuery);
+pub struct Query(AuthQuery, NodeQuery, OnboardingQuery, InvitationQuery, AuditQuery, TenancyQuery);
 
 /// Everything that can be done.
 ///
@@ -35,7 +36,14 @@ pub struct Query(AuthQuery, NodeQuery, OnboardingQuery, InvitationQuery, AuditQu
 /// INTERNAL are top-level errors with `extensions.code`. A payload shows the object in its present state also
 /// beside an error, where the caller may see it.
 #[derive(Debug, Default, MergedObject)]
-pub struct Mutation(AuthMutation, OnboardingMutation, InvitationMutation, RosterMutation, RoleMutation);
+pub struct Mutation(
+    AuthMutation,
+    OnboardingMutation,
+    InvitationMutation,
+    RosterMutation,
+    RoleMutation,
+    TenancyMutation,
+);
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::error::Result;
 use crate::outbox::MailKind;
-use crate::{auth, invitation, limits, outbox};
+use crate::{auth, invitation, limits, outbox, tenancy};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -35,6 +35,7 @@ impl std::fmt::Debug for Task {
 pub const TASKS: &[Task] = &[
     Task { name: "deliver-mail", period: Duration::from_secs(1), run: |app| Box::pin(deliver_mail(app)) },
     Task { name: "expire-invitations", period: Duration::from_secs(60), run: |app| Box::pin(expire(app)) },
+    Task { name: "erase-tenants", period: Duration::from_secs(3_600), run: |app| Box::pin(erase(app)) },
     Task { name: "prune-limits", period: Duration::from_secs(600), run: |app| Box::pin(prune(app)) },
 ];
 
@@ -53,6 +54,14 @@ async fn expire(app: App) -> Result<()> {
     let expired = invitation::service::expire_due(&app).await?;
     if expired > 0 {
         tracing::info!(expired, "invitations have expired");
+    }
+    Ok(())
+}
+
+async fn erase(app: App) -> Result<()> {
+    let erased = tenancy::service::erase_deleted(&app).await?;
+    if erased > 0 {
+        tracing::info!(erased, "deleted tenants were erased");
     }
     Ok(())
 }

@@ -57,6 +57,16 @@ kinds! {
     UserEmailVerified = "user.email_verified",
     /// A tenant was made.
     TenantCreated = "tenant.created",
+    /// A tenant has another name, slug or policy.
+    TenantUpdated = "tenant.updated",
+    /// A tenant was closed for the time being.
+    TenantSuspended = "tenant.suspended",
+    /// A suspended or deleted tenant is open again.
+    TenantReinstated = "tenant.reinstated",
+    /// A tenant was deleted; it is erased after 30 days.
+    TenantDeleted = "tenant.deleted",
+    /// A deleted tenant was erased for good.
+    TenantErased = "tenant.erased",
     /// The tenant made a role of its own.
     RoleCreated = "role.created",
     /// A role was renamed, or permits something else.

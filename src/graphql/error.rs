@@ -71,3 +71,17 @@ pub fn user_errors(error: Error) -> GqlResult<Vec<UserError>> {
         other => Err(other.into()),
     }
 }
+
+/// A payload of what was done, or of why it was refused.
+///
+/// # Errors
+/// Every error that is no refusal.
+pub fn settle<T, P>(
+    done: crate::error::Result<T>,
+    payload: impl FnOnce(Option<T>, Vec<UserError>) -> P,
+) -> GqlResult<P> {
+    match done {
+        Ok(value) => Ok(payload(Some(value), Vec::new())),
+        Err(error) => user_errors(error).map(|errors| payload(None, errors)),
+    }
+}

@@ -108,6 +108,10 @@ pub(super) async fn delete(db: &impl ConnectionTrait, id: MembershipId) -> Resul
     Ok(Entity::delete_many().filter(Column::Id.eq(id)).exec(db).await?.rows_affected > 0)
 }
 
+pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
+}
+
 pub(super) async fn count_active(
     db: &impl ConnectionTrait,
     tenant: TenantId,

@@ -169,6 +169,10 @@ pub(super) async fn suppress(db: &impl ConnectionTrait, id: OutboxId) -> Result<
     update.exec(db).await.map(drop)
 }
 
+pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
+}
+
 pub(super) async fn release_leases(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::LeaseUntil, Expr::value(Option::<Instant>::None))

@@ -81,6 +81,14 @@ pub async fn suppress(db: &impl ConnectionTrait, id: OutboxId) -> Result<()> {
     Ok(model::suppress(db, id).await?)
 }
 
+/// Deletes every mail of a tenant that is erased, after what refers to them.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    Ok(model::erase(db, tenant).await?)
+}
+
 /// Mails by identifier.
 ///
 /// # Errors

@@ -70,6 +70,10 @@ pub(super) async fn delete(db: &impl ConnectionTrait, id: RoleId) -> Result<(), 
     own.exec(db).await.map(drop)
 }
 
+pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
+}
+
 pub(super) async fn by_key(
     db: &impl ConnectionTrait,
     tenant: TenantId,

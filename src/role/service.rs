@@ -66,6 +66,14 @@ pub async fn delete(db: &impl ConnectionTrait, id: RoleId) -> Result<()> {
     Ok(model::delete(db, id).await?)
 }
 
+/// Deletes every role of a tenant that is erased.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    Ok(model::erase(db, tenant).await?)
+}
+
 /// The tenant's role with this key.
 ///
 /// # Errors

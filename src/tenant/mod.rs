@@ -7,4 +7,4 @@ pub mod graphql;
 mod model;
 pub mod service;
 
-pub use model::{Model as Tenant, ResetPolicy, TenantStatus};
+pub use model::{Filter, Model as Tenant, ResetPolicy, TenantStatus};

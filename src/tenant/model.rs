@@ -3,10 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
+use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
 use crate::id::TenantId;
+use crate::page::Page;
 
 /// Whether a tenant can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
@@ -86,6 +88,75 @@ pub(super) async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<(), 
 
 pub(super) async fn by_slug(db: &impl ConnectionTrait, slug: &str) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Slug.eq(slug)).one(db).await
+}
+
+/// Writes what can change of a tenant.
+pub(super) async fn update(db: &impl ConnectionTrait, tenant: &Model) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::Slug, Expr::value(tenant.slug.clone()))
+        .col_expr(Column::Name, Expr::value(tenant.name.clone()))
+        .col_expr(Column::Status, Expr::value(tenant.status))
+        .col_expr(Column::ResetPolicy, Expr::value(tenant.reset_policy))
+        .col_expr(Column::DeletedAt, Expr::value(tenant.deleted_at))
+        .filter(Column::Id.eq(tenant.id));
+    update.exec(db).await.map(drop)
+}
+
+/// Tenants that were deleted before a moment.
+pub(super) async fn deleted_before(db: &impl ConnectionTrait, at: Instant) -> Result<Vec<Model>, DbErr> {
+    let deleted = Entity::find().filter(Column::Status.eq(TenantStatus::Deleted));
+    deleted.filter(Column::DeletedAt.lte(at)).all(db).await
+}
+
+pub(super) async fn erase(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::Id.eq(id)).exec(db).await.map(drop)
+}
+
+/// Which tenants are in a list; an absent condition holds for all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In any of these states.
+    pub status: Option<Vec<TenantStatus>>,
+    /// Whose name or slug holds this text.
+    pub name_contains: Option<String>,
+}
+
+impl Filter {
+    fn condition(&self) -> Condition {
+        let mut all = Condition::all();
+        if let Some(states) = &self.status {
+            all = all.add(Column::Status.is_in(states.iter().copied()));
+        }
+        if let Some(text) = &self.name_contains {
+            let text = text.trim().to_lowercase();
+            let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let pattern = || LikeExpr::new(format!("%{escaped}%")).escape('\\');
+            let name = Expr::expr(Func::lower(Expr::col(Column::Name))).like(pattern());
+            all = all.add(Condition::any().add(name).add(Expr::col(Column::Slug).like(pattern())));
+        }
+        all
+    }
+}
+
+/// One page of all tenants by identifier, which is the order of their making, and one row more.
+pub(super) async fn page_of_all(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = Entity::find().filter(filter.condition());
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Id.gt(TenantId::from(after.id)));
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(Column::Id.lt(TenantId::from(before.id)));
+    }
+    let reading = if page.backward { Order::Desc } else { Order::Asc };
+    query.order_by(Column::Id, reading).limit(page.size + 1).all(db).await
+}
+
+pub(super) async fn count_of_all(db: &impl ConnectionTrait, filter: &Filter) -> Result<u64, DbErr> {
+    Entity::find().filter(filter.condition()).count(db).await
 }
 
 pub(super) async fn all_tenants(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {

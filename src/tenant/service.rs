@@ -1,11 +1,13 @@
 //! What can be done with tenants.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 
-use super::model::{self, Model, ResetPolicy, TenantStatus};
+use super::model::{self, Filter, Model, ResetPolicy, TenantStatus};
 use crate::app::App;
+use crate::clock::Instant;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::id::TenantId;
+use crate::page::{Page, Slice};
 use crate::text;
 
 /// Writes a tenant's row; its roles and first owner are the caller's to add in the same transaction.
@@ -22,14 +24,56 @@ pub async fn insert(app: &App, db: &impl ConnectionTrait, name: &str, slug: &str
         created_at: app.clock.now(),
         deleted_at: None,
     };
-    model::insert(db, tenant.clone()).await.map_err(|error| match Unique::violated(&error) {
+    model::insert(db, tenant.clone()).await.map_err(slug_taken)?;
+    Ok(tenant)
+}
+
+fn slug_taken(error: DbErr) -> Error {
+    match Unique::violated(&error) {
         Some(Unique::TenantSlug) => {
             Error::refused(ErrorCode::SlugTaken, "Another tenant has this slug; choose another one.")
                 .at("slug")
         }
         _ => error.into(),
-    })?;
-    Ok(tenant)
+    }
+}
+
+/// Writes what can change of a tenant; the caller has checked who may and what.
+///
+/// # Errors
+/// `SLUG_TAKEN` at `slug`.
+pub async fn update(db: &impl ConnectionTrait, tenant: &Model) -> Result<()> {
+    model::update(db, tenant).await.map_err(slug_taken)
+}
+
+/// Tenants that were deleted before a moment.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn deleted_before(db: &impl ConnectionTrait, at: Instant) -> Result<Vec<Model>> {
+    Ok(model::deleted_before(db, at).await?)
+}
+
+/// Deletes a tenant's row for good, after everything that refers to it.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn erase(db: &impl ConnectionTrait, id: TenantId) -> Result<()> {
+    Ok(model::erase(db, id).await?)
+}
+
+/// One page of all tenants, oldest first; the caller administers the platform.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn page_of_all_tenants(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    page: &Page,
+    count: bool,
+) -> Result<Slice<Model>> {
+    let total = if count { model::count_of_all(db, filter).await? } else { 0 };
+    Ok(Slice::cut(model::page_of_all(db, filter, page).await?, page, total))
 }
 
 /// The tenant with this identifier, in whatever state.

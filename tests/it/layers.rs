@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const SLICES: [&str; 11] = [
+const SLICES: [&str; 12] = [
+    "tenancy",
     "roster",
     "audit",
     "tenant",
@@ -113,6 +114,7 @@ fn slices_import_downward_only() {
         "onboarding",
         "audit",
         "roster",
+        "tenancy",
     ];
     for (file, text) in sources() {
         let Some(own) = slice_of(&file) else { continue };

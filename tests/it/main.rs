@@ -30,5 +30,6 @@ mod sessions;
 mod smtp;
 mod storage;
 mod support;
+mod tenancy;
 mod tenants;
 mod tokens;

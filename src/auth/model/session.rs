@@ -115,6 +115,12 @@ pub(in crate::auth) async fn revoke(
     Ok(update.exec(db).await?.rows_affected > 0)
 }
 
+/// Lets sessions that speak for a tenant speak for none.
+pub(in crate::auth) async fn forget_tenant(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    let update = Entity::update_many().col_expr(Column::TenantId, Expr::value(Option::<TenantId>::None));
+    update.filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
+}
+
 pub(in crate::auth) async fn set_tenant(
     db: &impl ConnectionTrait,
     id: SessionId,

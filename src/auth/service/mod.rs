@@ -175,6 +175,14 @@ pub async fn adopt_tenant(db: &impl ConnectionTrait, actor: &Actor, tenant: Tena
     Ok(())
 }
 
+/// Lets sessions that speak for a tenant that is erased speak for none.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn forget_tenant(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    Ok(session::forget_tenant(db, tenant).await?)
+}
+
 /// Live sessions of the signed-in user, latest first.
 ///
 /// # Errors

@@ -216,6 +216,18 @@ pub(super) async fn pending_of_inviter(
         .await
 }
 
+/// Every pending invitation of a tenant.
+pub(super) async fn pending_of_tenant(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Vec<Model>, DbErr> {
+    scoped(tenant).filter(Column::Status.eq(InvitationStatus::Pending)).all(db).await
+}
+
+pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
+}
+
 /// Whether a live invitation offers a role.
 pub(super) async fn is_offered(
     db: &impl ConnectionTrait,

@@ -3,12 +3,12 @@
 mod accept;
 mod decide;
 mod expire;
+mod ground;
 mod invite;
 mod list;
 mod mail;
 mod preview;
 mod resend;
-mod unentitled;
 
 use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;
@@ -27,13 +27,13 @@ use crate::{membership, tenant};
 pub use accept::{Accept, Accepted, accept};
 pub use decide::{cancel, decline};
 pub use expire::expire_due;
+pub use ground::{cancel_all, cancel_unentitled, erase, is_offered};
 pub use invite::{Delivery, Invite, Invited, OnConflict, invite, invite_owner};
 pub use list::{Filter, Range, list, of_viewer, visible};
 pub use mail::render_mail;
 pub use model::SortBy;
 pub use preview::{NextStep, Preview, preview};
 pub use resend::resend;
-pub use unentitled::{cancel_unentitled, is_offered};
 
 /// The invitation that a mailed token names, if the token is the present one.
 ///

@@ -15,7 +15,7 @@ use crate::role;
 use crate::tenant::{self, Tenant, TenantStatus};
 
 pub use list::{Filter, cursor, list};
-pub use rows::{change_role, change_status, keeps_an_owner, remove, with_role};
+pub use rows::{change_role, change_status, erase, keeps_an_owner, remove, with_role};
 
 /// What `actor` may do in a tenant, read now, with the tenant itself. Every tenant-scoped operation begins
 /// here.

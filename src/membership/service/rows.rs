@@ -36,6 +36,14 @@ pub async fn remove(db: &impl ConnectionTrait, id: MembershipId) -> Result<bool>
     Ok(model::delete(db, id).await?)
 }
 
+/// Deletes every membership of a tenant that is erased.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    Ok(model::erase(db, tenant).await?)
+}
+
 /// Memberships with a role, active or not.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::error::Result;
-use crate::graphql::{GqlResult, RequestContext as _, UserError, global, parse_id, user_errors};
+use crate::graphql::{GqlResult, RequestContext as _, UserError, global, parse_id, settle};
 use crate::id::MembershipId;
 use crate::invitation::Invitation;
 use crate::invitation::graphql::InvitationObject;
@@ -230,14 +230,4 @@ fn member(ctx: &Context<'_>, id: &ID) -> Result<MembershipId> {
 fn cancelled(changed: Option<&Changed>) -> Vec<InvitationObject> {
     let rows = changed.map(|changed| changed.cancelled.clone()).unwrap_or_default();
     rows.into_iter().map(|row: Invitation| InvitationObject::managed(row)).collect()
-}
-
-pub(super) fn settle<T, P>(
-    done: Result<T>,
-    payload: impl FnOnce(Option<T>, Vec<UserError>) -> P,
-) -> GqlResult<P> {
-    match done {
-        Ok(value) => Ok(payload(Some(value), Vec::new())),
-        Err(error) => user_errors(error).map(|errors| payload(None, errors)),
-    }
 }

@@ -2,8 +2,9 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
-use super::members::settle;
-use crate::graphql::{GqlResult, RequestContext as _, UserError, global, parse_id, parse_optional_id};
+use crate::graphql::{
+    GqlResult, RequestContext as _, UserError, global, parse_id, parse_optional_id, settle,
+};
 use crate::permission::Permission;
 use crate::role::graphql::RoleObject;
 use crate::roster::service::{self, NewRole};

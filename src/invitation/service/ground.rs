@@ -1,4 +1,4 @@
-//! Invitations of somebody who lost the right to make them.
+//! Invitations that lose their ground: their inviter the right to make them, or their tenant.
 
 use sea_orm::ConnectionTrait;
 
@@ -10,6 +10,31 @@ use crate::error::Result;
 use crate::id::{RoleId, TenantId, UserId};
 use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
 use crate::role;
+
+/// Cancels every pending invitation of a tenant that is being deleted.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn cancel_all(app: &App, db: &impl ConnectionTrait, actor: &Actor, tenant: TenantId) -> Result<()> {
+    let deleted = Decision {
+        status: InvitationStatus::Cancelled,
+        cancel_reason: Some(CancelReason::TenantDeleted),
+        accepted_by: None,
+        at: app.clock.now(),
+    };
+    for row in model::pending_of_tenant(db, tenant).await? {
+        apply(app, db, actor, &row, deleted).await?;
+    }
+    Ok(())
+}
+
+/// Deletes every invitation of a tenant that is erased.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    Ok(model::erase(db, tenant).await?)
+}
 
 /// Whether a live invitation offers a role.
 ///
