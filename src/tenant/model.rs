@@ -3,10 +3,11 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func};
 use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
+use crate::db;
 use crate::id::TenantId;
 use crate::page::Page;
 
@@ -129,10 +130,9 @@ impl Filter {
         }
         if let Some(text) = &self.name_contains {
             let text = text.trim().to_lowercase();
-            let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let pattern = || LikeExpr::new(format!("%{escaped}%")).escape('\\');
-            let name = Expr::expr(Func::lower(Expr::col(Column::Name))).like(pattern());
-            all = all.add(Condition::any().add(name).add(Expr::col(Column::Slug).like(pattern())));
+            let name = Expr::expr(Func::lower(Expr::col(Column::Name))).like(db::containing(&text));
+            all =
+                all.add(Condition::any().add(name).add(Expr::col(Column::Slug).like(db::containing(&text))));
         }
         all
     }

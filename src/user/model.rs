@@ -4,10 +4,11 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
 use sea_orm::{Condition, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
+use crate::db;
 use crate::email::Email;
 use crate::id::{TenantId, UserId};
 
@@ -104,8 +105,7 @@ pub(super) async fn set_verified(db: &impl ConnectionTrait, id: UserId, at: Inst
 
 /// Identifiers of users whose name or address holds a text, for use inside a larger query.
 pub(super) fn ids_matching(text: &str) -> SelectStatement {
-    let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let pattern = || LikeExpr::new(format!("%{escaped}%")).escape('\\');
+    let pattern = || db::containing(&text.to_lowercase());
     Entity::find()
         .select_only()
         .column(Column::Id)

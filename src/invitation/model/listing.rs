@@ -1,11 +1,12 @@
 //! Which invitations a list holds, in which order, from where.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, LikeExpr, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement, SimpleExpr};
 use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
 
 use super::{Column, InvitationStatus, Model, scoped};
 use crate::clock::Instant;
+use crate::db;
 use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
 use crate::page::{Cursor, Page, SortKey};
 
@@ -85,9 +86,7 @@ impl Where {
             all = all.add(Column::RoleId.is_in(roles.iter().copied()));
         }
         if let Some(part) = &self.email_contains {
-            let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
-            all = all.add(Expr::col(Column::EmailNorm).like(pattern));
+            all = all.add(Expr::col(Column::EmailNorm).like(db::containing(part)));
         }
         all.add_option(self.inviter.map(|id| Column::InviterId.eq(id)))
             .add_option(self.created.0.map(|at| Column::CreatedAt.gte(at)))
