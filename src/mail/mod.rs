@@ -16,6 +16,7 @@ use lettre::message::Mailbox;
 
 use crate::clock::Instant;
 use crate::config::{Config, MailTarget};
+use crate::email::Email;
 use crate::error::{Error, Result};
 use crate::id::OutboxId;
 use capture::CapturedMail;
@@ -65,6 +66,15 @@ pub struct InvitationMail {
     pub expires_at: Instant,
     /// Language of the mail.
     pub locale: String,
+}
+
+/// The mailbox behind an address that was checked when it was stored.
+///
+/// # Errors
+/// `INTERNAL` for a row that holds no address.
+pub fn mailbox(stored: &str) -> Result<Mailbox> {
+    let email = Email::parse(stored).map_err(Error::internal)?;
+    Ok(Mailbox::new(None, email.deliverable().parse().map_err(Error::internal)?))
 }
 
 /// Why a mail was not sent; the text is the server's answer or what went wrong on the way.

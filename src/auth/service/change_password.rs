@@ -8,12 +8,11 @@ use super::{Tokens, tokens};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::auth::model::session;
-use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{TypedId as _, UserId};
 use crate::limits::{self, Limit};
-use crate::mail::Mail;
+use crate::mail::{Mail, mailbox};
 use crate::outbox::service::NewMail;
 use crate::outbox::{self, MailKind, OutboxMail};
 use crate::{password, user};
@@ -90,8 +89,6 @@ fn wrong() -> Error {
 pub async fn render_password_changed(app: &App, row: &OutboxMail) -> Result<Option<Mail>> {
     let found = user::service::by_ids(app.db.reader(), &[UserId::from(row.subject_id)]).await?.pop();
     let Some(user) = found else { return Ok(None) };
-    let email = Email::parse(&user.email).map_err(Error::internal)?;
-    let to = email.deliverable().parse().map_err(Error::internal)?;
-    let to = lettre::message::Mailbox::new(None, to);
+    let to = mailbox(&user.email)?;
     Ok(Some(Mail::PasswordChanged { to, name: user.name, at: row.created_at }))
 }

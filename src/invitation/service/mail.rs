@@ -5,12 +5,11 @@ use sea_orm::ConnectionTrait;
 
 use crate::app::App;
 use crate::clock::Instant;
-use crate::email::Email;
 use crate::error::{Error, Result};
 use crate::id::{InvitationId, TenantId, TypedId as _};
 use crate::invitation::model::{self, InvitationStatus, Model};
 use crate::keys::TokenKind;
-use crate::mail::{InvitationMail, Mail};
+use crate::mail::{InvitationMail, Mail, mailbox};
 use crate::outbox::service::NewMail;
 use crate::outbox::{MailKind, OutboxMail};
 use crate::tenant::TenantStatus;
@@ -61,12 +60,6 @@ pub async fn render_mail(app: &App, row: &OutboxMail) -> Result<Option<Mail>> {
         expires_at: invitation.expires_at,
         locale: invitation.locale.clone(),
     }))))
-}
-
-fn mailbox(address: &str) -> Result<Mailbox> {
-    let email = Email::parse(address).map_err(Error::internal)?;
-    let address = email.deliverable().parse().map_err(Error::internal)?;
-    Ok(Mailbox::new(None, address))
 }
 
 async fn reply_to(db: &impl ConnectionTrait, invitation: &Model) -> Result<Option<Mailbox>> {
