@@ -3,7 +3,7 @@
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use super::service;
-use crate::graphql::{EmailAddress, GqlResult, RequestContext as _, UserError, user_errors};
+use crate::graphql::{EmailAddress, GqlResult, RequestContext as _, UserError, settle};
 use crate::id::{TenantId, TypedId as _};
 use crate::invitation::graphql::InvitationObject;
 use crate::tenant::graphql::{TenantBy, TenantObject};
@@ -74,17 +74,14 @@ impl OnboardingMutation {
         #[graphql(desc = "Name and slug, and who is to own it.")] input: CreateTenantInput,
     ) -> Option<GqlResult<CreateTenantPayload>> {
         let owner = input.owner_email.as_ref().map(|email| email.0.as_str());
-        Some(match service::create_tenant(ctx.app(), ctx.actor(), &input.name, &input.slug, owner).await {
-            Ok(created) => Ok(CreateTenantPayload {
-                tenant: Some(TenantObject(created.tenant)),
-                invitation: created.invitation.map(InvitationObject::managed),
-                user_errors: Vec::new(),
-            }),
-            Err(error) => user_errors(error).map(|user_errors| CreateTenantPayload {
-                tenant: None,
-                invitation: None,
+        let done = service::create_tenant(ctx.app(), ctx.actor(), &input.name, &input.slug, owner).await;
+        Some(settle(done, |created, user_errors| {
+            let (tenant, invitation) = created.map(|created| (created.tenant, created.invitation)).unzip();
+            CreateTenantPayload {
+                tenant: tenant.map(TenantObject),
+                invitation: invitation.flatten().map(InvitationObject::managed),
                 user_errors,
-            }),
-        })
+            }
+        }))
     }
 }

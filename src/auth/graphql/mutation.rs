@@ -10,7 +10,7 @@ use super::inputs::{
 };
 use super::object::{SessionObject, ViewerObject};
 use crate::auth::service;
-use crate::graphql::{DateTime, GqlResult, RequestContext as _, parse_id, parse_optional_id, user_errors};
+use crate::graphql::{DateTime, GqlResult, RequestContext as _, parse_id, parse_optional_id, settle};
 use crate::membership::graphql::MembershipObject;
 use crate::user;
 
@@ -34,16 +34,10 @@ impl AuthMutation {
             let tenant_id = parse_optional_id("tenantId", "tenant", input.tenant_id.as_ref())?;
             service::login(ctx.app(), ctx.actor(), &input.email.0, &password, tenant_id).await
         };
-        Some(match done.await {
-            Ok(login) => Ok(LoginPayload {
-                tokens: Some(login.tokens.into()),
-                viewer: Some(ViewerObject(login.principal)),
-                user_errors: Vec::new(),
-            }),
-            Err(error) => {
-                user_errors(error).map(|user_errors| LoginPayload { tokens: None, viewer: None, user_errors })
-            }
-        })
+        Some(settle(done.await, |login, user_errors| {
+            let (tokens, principal) = login.map(|login| (login.tokens, login.principal)).unzip();
+            LoginPayload { tokens: tokens.map(Into::into), viewer: principal.map(ViewerObject), user_errors }
+        }))
     }
 
     /// Exchanges a refresh token for the next pair. Each token is good once.
@@ -56,10 +50,11 @@ impl AuthMutation {
         #[graphql(desc = "Refresh token to exchange.")] input: RefreshInput,
     ) -> Option<GqlResult<RefreshPayload>> {
         let token = input.refresh_token.unwrap_or_default();
-        Some(match service::refresh(ctx.app(), ctx.actor(), &token).await {
-            Ok(tokens) => Ok(RefreshPayload { tokens: Some(tokens.into()), user_errors: Vec::new() }),
-            Err(error) => user_errors(error).map(|user_errors| RefreshPayload { tokens: None, user_errors }),
-        })
+        let done = service::refresh(ctx.app(), ctx.actor(), &token).await;
+        Some(settle(done, |tokens, user_errors| RefreshPayload {
+            tokens: tokens.map(Into::into),
+            user_errors,
+        }))
     }
 
     /// Ends the session of the access token, or of the refresh token given. Answers alike in every case.
@@ -97,12 +92,7 @@ impl AuthMutation {
             let row = service::revoke_session(ctx.app(), ctx.actor(), id).await?;
             Ok(SessionObject { row, current })
         };
-        Some(match done.await {
-            Ok(session) => Ok(RevokeSessionPayload { session: Some(session), user_errors: Vec::new() }),
-            Err(error) => {
-                user_errors(error).map(|user_errors| RevokeSessionPayload { session: None, user_errors })
-            }
-        })
+        Some(settle(done.await, |session, user_errors| RevokeSessionPayload { session, user_errors }))
     }
 
     /// Lets this session speak for another tenant of the caller's.
@@ -116,16 +106,15 @@ impl AuthMutation {
             let id = parse_id("tenantId", "tenant", &input.tenant_id)?;
             service::switch_tenant(ctx.app(), ctx.actor(), id).await
         };
-        Some(match done.await {
-            Ok(switched) => Ok(SwitchTenantPayload {
+        Some(settle(done.await, |switched, user_errors| match switched {
+            Some(switched) => SwitchTenantPayload {
                 access_token: Some(switched.access_token),
                 access_token_expires_at: Some(DateTime(switched.access_expires_at)),
                 membership: switched.membership.map(MembershipObject),
-                user_errors: Vec::new(),
-            }),
-            Err(error) => user_errors(error)
-                .map(|user_errors| SwitchTenantPayload { user_errors, ..SwitchTenantPayload::default() }),
-        })
+                user_errors,
+            },
+            None => SwitchTenantPayload { user_errors, ..SwitchTenantPayload::default() },
+        }))
     }
 
     /// Changes the caller's own account.
@@ -139,14 +128,10 @@ impl AuthMutation {
             user::service::update_profile(ctx.app(), ctx.actor(), input.name.as_deref()).await?;
             service::principal_of(ctx.app(), ctx.app().db.reader(), id).await
         };
-        Some(match done.await {
-            Ok(viewer) => {
-                Ok(UpdateProfilePayload { viewer: viewer.map(ViewerObject), user_errors: Vec::new() })
-            }
-            Err(error) => {
-                user_errors(error).map(|user_errors| UpdateProfilePayload { viewer: None, user_errors })
-            }
-        })
+        Some(settle(done.await, |viewer, user_errors| UpdateProfilePayload {
+            viewer: viewer.flatten().map(ViewerObject),
+            user_errors,
+        }))
     }
 
     /// Replaces the caller's password. Every other session ends; this one goes on with the tokens returned.
@@ -157,11 +142,10 @@ impl AuthMutation {
     ) -> Option<GqlResult<ChangePasswordPayload>> {
         let (current, new) =
             (SecretString::from(input.current_password), SecretString::from(input.new_password));
-        Some(match service::change_password(ctx.app(), ctx.actor(), &current, &new).await {
-            Ok(tokens) => Ok(ChangePasswordPayload { tokens: Some(tokens.into()), user_errors: Vec::new() }),
-            Err(error) => {
-                user_errors(error).map(|user_errors| ChangePasswordPayload { tokens: None, user_errors })
-            }
-        })
+        let done = service::change_password(ctx.app(), ctx.actor(), &current, &new).await;
+        Some(settle(done, |tokens, user_errors| ChangePasswordPayload {
+            tokens: tokens.map(Into::into),
+            user_errors,
+        }))
     }
 }
