@@ -34,6 +34,8 @@ pub struct Parts {
     pub mailer: Mailer,
     /// Rung after a commit that leaves mail to be sent.
     pub mail_waiting: Notify,
+    /// Rung after a commit that leaves a wish for a reset to be looked at.
+    pub resets_waiting: Notify,
     ids: IdSource,
 }
 
@@ -60,6 +62,7 @@ impl App {
             hasher,
             mailer,
             mail_waiting: Notify::new(),
+            resets_waiting: Notify::new(),
             ids: IdSource::default(),
         })))
     }

@@ -117,6 +117,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print a one-time link that sets a new password, good for 15 minutes
+    ResetLink {
+        /// Address of the account
+        email: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Check settings, database and mail templates, and list every problem
     Check,
     /// Delete every row of the database
@@ -276,6 +284,7 @@ async fn run(cli: Cli) -> Outcome {
             let wanted = admin::Wanted { email, tenant, role, name, note, link_only };
             admin::invite(&options, wanted, json).await
         }
+        Command::ResetLink { email, json } => admin::reset_link(&options, &email, json).await,
         Command::Check => operate::check(&options).await,
         Command::Flush { name } => operate::flush(&options, name).await,
         Command::Mail { action: Mail::Test { to } } => operate::mail_test(&options, &to).await,

@@ -206,6 +206,28 @@ impl Error {
     }
 }
 
+/// Why something was not done with an object, and the object as it is, where the caller may see it.
+#[derive(Debug)]
+pub struct Refused<T> {
+    /// Why not.
+    pub error: Error,
+    /// The object in its present state.
+    pub object: Option<Box<T>>,
+}
+
+impl<T> Refused<T> {
+    /// A refusal that shows the object.
+    pub fn with(error: Error, object: T) -> Self {
+        Self { error, object: Some(Box::new(object)) }
+    }
+}
+
+impl<T, E: Into<Error>> From<E> for Refused<T> {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), object: None }
+    }
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match error {
@@ -228,6 +250,8 @@ pub enum Unique {
     Membership,
     /// One pending invitation per tenant and address.
     PendingInvitation,
+    /// One open reset request per user.
+    OpenReset,
 }
 
 impl Unique {
@@ -241,6 +265,7 @@ impl Unique {
             (Self::RoleKey, "role_tenant_key_key", "role.tenant_id"),
             (Self::Membership, "membership_tenant_user_key", "membership.tenant_id"),
             (Self::PendingInvitation, "invitation_pending_key", "invitation.tenant_id"),
+            (Self::OpenReset, "reset_request_open_key", "reset_request.user_id"),
         ]
         .into_iter()
         .find(|(_, index, column)| text.contains(index) || text.contains(column))

@@ -83,6 +83,14 @@ typed_id!(
     InvitationId, "inv"
 );
 typed_id!(
+    /// Identifier of a reset request.
+    ResetRequestId, "rst"
+);
+typed_id!(
+    /// Identifier of a wish for a reset that has not been looked at yet.
+    ResetIntakeId, "rin"
+);
+typed_id!(
     /// Identifier of a row of the outbox; makes the `Message-ID` of its mail.
     OutboxId, "out"
 );
@@ -101,6 +109,7 @@ pub fn global_of_type(type_name: &str, id: Uuid) -> Option<String> {
         "Membership" => MembershipId::PREFIX,
         "Session" => SessionId::PREFIX,
         "Invitation" => InvitationId::PREFIX,
+        "ResetRequest" => ResetRequestId::PREFIX,
         "Event" => EventId::PREFIX,
         _ => return None,
     };

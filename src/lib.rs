@@ -37,6 +37,7 @@ pub mod keys;
 pub mod limits;
 pub mod page;
 pub mod password;
+pub mod password_reset;
 pub mod permission;
 pub mod telemetry;
 pub mod text;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
+use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// What is limited, how often, and in which time.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +91,18 @@ pub async fn try_reserve(
     let ends = Window::find_by_statement(select).one(db).await?.map(|row| row.window_ends_at);
     let wait = ends.map_or(limit.window, |ends| ends - now);
     Ok(Some(Duration::from_secs(u64::try_from(wait.num_seconds()).unwrap_or_default() + 1)))
+}
+
+/// Counts a wrong guess at a token against the client's network. It writes by itself, so that no transaction
+/// may be open: SQLite has one writer. Returns the error it was given, or `RATE_LIMITED` in place of a guess
+/// too many.
+pub async fn count_guess(app: &App, actor: &Actor, error: Error) -> Error {
+    if error.code() != ErrorCode::TokenInvalid {
+        return error;
+    }
+    let guesses = Limit::new("tokens", app.config.limits.tokens_per_ip, TimeDelta::minutes(1));
+    let counted = reserve(app, app.db.writer(), guesses, &actor.origin.network()).await;
+    counted.err().unwrap_or(error)
 }
 
 /// Forgets windows that have ended.

@@ -10,16 +10,19 @@ use crate::audit::graphql::{AuditQuery, EventObject};
 use crate::auth::graphql::{AuthMutation, AuthQuery, SessionObject};
 use crate::error::Result;
 use crate::graphql::{GqlResult, RequestContext as _};
-use crate::id::{EventId, InvitationId, MembershipId, RoleId, SessionId, TenantId, TypedId as _, UserId};
+use crate::id::{
+    EventId, InvitationId, MembershipId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _, UserId,
+};
 use crate::invitation::graphql::{InvitationMutation, InvitationObject, InvitationQuery};
 use crate::membership::graphql::MembershipObject;
 use crate::onboarding::graphql::{OnboardingMutation, OnboardingQuery};
+use crate::password_reset::graphql::{PasswordMutation, PasswordQuery, ResetRequestObject};
 use crate::role::graphql::RoleObject;
 use crate::roster::graphql::{RoleMutation, RosterMutation};
 use crate::tenancy::graphql::{TenancyMutation, TenancyQuery};
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
-use crate::{audit, auth, invitation, membership, role, user};
+use crate::{audit, auth, invitation, membership, password_reset, role, user};
 
 /// Most ids in one `nodes` query.
 const NODES_MAX: usize = 100;
@@ -28,7 +31,15 @@ const NODES_MAX: usize = 100;
 ///
 /// Top-level errors carry `extensions.code`; a field that fails is null and leaves its neighbours alone.
 #[derive(Debug, Default, MergedObject)]
-pub struct Query(AuthQuery, NodeQuery, OnboardingQuery, InvitationQuery, AuditQuery, TenancyQuery);
+pub struct Query(
+    AuthQuery,
+    NodeQuery,
+    OnboardingQuery,
+    InvitationQuery,
+    PasswordQuery,
+    AuditQuery,
+    TenancyQuery,
+);
 
 /// Everything that can be done.
 ///
@@ -40,6 +51,7 @@ pub struct Mutation(
     AuthMutation,
     OnboardingMutation,
     InvitationMutation,
+    PasswordMutation,
     RosterMutation,
     RoleMutation,
     TenancyMutation,
@@ -66,6 +78,8 @@ pub enum Node {
     Membership(MembershipObject),
     /// An invitation.
     Invitation(InvitationObject),
+    /// A reset request.
+    ResetRequest(ResetRequestObject),
     /// A session.
     Session(SessionObject),
     /// An event.
@@ -120,6 +134,10 @@ pub async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
             false => InvitationObject::invitee(row),
         };
         return Ok(invitation::service::visible(app, actor, id).await?.map(show).map(Node::Invitation));
+    }
+    if let Some(id) = ResetRequestId::from_global(id) {
+        let seen = password_reset::service::visible(app, actor, id).await?;
+        return Ok(seen.map(ResetRequestObject).map(Node::ResetRequest));
     }
     if let Some(id) = TenantId::from_global(id) {
         let seen = membership::service::visible_tenant(db, actor, id).await?;

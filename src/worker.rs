@@ -6,12 +6,12 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::app::App;
 use crate::error::Result;
 use crate::outbox::MailKind;
-use crate::{auth, invitation, limits, outbox, tenancy};
+use crate::{invitation, limits, outbox, password_reset, tenancy};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -23,6 +23,8 @@ pub struct Task {
     /// How often it is looked for.
     pub period: Duration,
     run: Run,
+    /// What wakes it before its time.
+    rung_by: Option<fn(&App) -> &Notify>,
 }
 
 impl std::fmt::Debug for Task {
@@ -31,19 +33,46 @@ impl std::fmt::Debug for Task {
     }
 }
 
-/// Every task there is. The first one is also run as soon as a mail is owed.
+const fn every(seconds: u64, name: &'static str, run: Run) -> Task {
+    Task { name, period: Duration::from_secs(seconds), run, rung_by: None }
+}
+
+/// Every task there is. Mail and wishes for a reset are looked after as soon as there are any.
 pub const TASKS: &[Task] = &[
-    Task { name: "deliver-mail", period: Duration::from_secs(1), run: |app| Box::pin(deliver_mail(app)) },
-    Task { name: "expire-invitations", period: Duration::from_secs(60), run: |app| Box::pin(expire(app)) },
-    Task { name: "erase-tenants", period: Duration::from_secs(3_600), run: |app| Box::pin(erase(app)) },
-    Task { name: "prune-limits", period: Duration::from_secs(600), run: |app| Box::pin(prune(app)) },
+    Task {
+        rung_by: Some(|app| &app.resets_waiting),
+        ..every(1, "look-at-reset-wishes", |app| Box::pin(look_at_wishes(app)))
+    },
+    Task {
+        rung_by: Some(|app| &app.mail_waiting),
+        ..every(1, "deliver-mail", |app| Box::pin(deliver_mail(app)))
+    },
+    every(60, "expire-invitations", |app| Box::pin(expire(app))),
+    every(60, "expire-resets", |app| Box::pin(expire_resets(app))),
+    every(3_600, "erase-tenants", |app| Box::pin(erase(app))),
+    every(600, "prune-limits", |app| Box::pin(prune(app))),
 ];
+
+async fn look_at_wishes(app: App) -> Result<()> {
+    password_reset::service::look_at_wishes(&app).await.map(drop)
+}
+
+async fn expire_resets(app: App) -> Result<()> {
+    let expired = password_reset::service::expire_due(&app).await?;
+    if expired > 0 {
+        tracing::info!(expired, "reset requests have expired");
+    }
+    Ok(())
+}
 
 async fn deliver_mail(app: App) -> Result<()> {
     outbox::service::deliver_due(&app, |app, row| async move {
         match row.kind {
             MailKind::Invitation => invitation::service::render_mail(&app, &row).await,
-            MailKind::PasswordChanged => auth::service::render_password_changed(&app, &row).await,
+            MailKind::ResetRequested | MailKind::ResetLink | MailKind::ResetRejected => {
+                password_reset::service::render_mail(&app, &row).await
+            }
+            MailKind::PasswordChanged => password_reset::service::render_password_changed(&app, &row).await,
         }
     })
     .await
@@ -91,8 +120,15 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) {
     while running.join_next().await.is_some() {}
 }
 
+/// Waits until something rings for a task; for ever, where nothing does.
+async fn rung(app: &App, task: Task) {
+    match task.rung_by {
+        Some(bell) => bell(app).notified().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn keep_running(app: App, task: Task, mut stop: watch::Receiver<bool>) {
-    let wakes_for_mail = task.name == TASKS[0].name;
     while !*stop.borrow() {
         let failed = match tokio::spawn((task.run)(app.clone())).await {
             Ok(Ok(())) => false,
@@ -108,7 +144,7 @@ async fn keep_running(app: App, task: Task, mut stop: watch::Receiver<bool>) {
         let pause = if failed { task.period.max(Duration::from_secs(5)) } else { task.period };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = app.mail_waiting.notified(), if wakes_for_mail && !failed => {}
+            () = rung(&app, task), if !failed => {}
             _ = stop.changed() => {}
         }
     }

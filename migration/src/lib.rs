@@ -46,6 +46,7 @@ mod m0008_reset_request;
 mod m0009_event;
 mod m0010_signing_key;
 mod m0011_rate_limit;
+mod m0012_reset_intake;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_event::Migration),
             Box::new(m0010_signing_key::Migration),
             Box::new(m0011_rate_limit::Migration),
+            Box::new(m0012_reset_intake::Migration),
         ]
     }
 }
@@ -75,6 +77,7 @@ pub const TABLES: &[&str] = &[
     "rate_limit",
     "signing_key",
     "event",
+    "reset_intake",
     "reset_request",
     "invitation",
     "outbox",

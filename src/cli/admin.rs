@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::config::Options;
 use crate::id::TypedId as _;
 use crate::invitation::service::{Delivery, Invite};
-use crate::{invitation, onboarding, tenant, user};
+use crate::{invitation, onboarding, password_reset, tenant, user};
 
 /// Where a password comes from; never from a flag, which others on the host could read.
 pub(super) enum PasswordSource {
@@ -137,6 +137,20 @@ pub(super) async fn list_tenants(options: &Options, json: bool) -> Outcome {
     if tenants.is_empty() {
         talk("No tenants yet; make one with `guestlist tenant create NAME --slug SLUG --owner EMAIL`.");
     }
+    Ok(())
+}
+
+pub(super) async fn reset_link(options: &Options, email: &str, json: bool) -> Outcome {
+    let app = open(options).await?;
+    let (link, expires_at) = password_reset::service::reset_link(&app, email).await?;
+    if json {
+        say_json(&json!({ "email": email, "link": link, "expiresAt": expires_at }));
+        return Ok(());
+    }
+    say(link);
+    talk(format_args!(
+        "It can be used once, until {expires_at}. Hand it over by a way that nobody else reads."
+    ));
     Ok(())
 }
 

@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::db::{self, DatabaseUrl};
 use crate::keys;
 use crate::mail::smtp::SmtpUrl;
+use crate::tenant::ResetPolicy;
 
 pub use options::{Options, env_example};
 
@@ -59,6 +60,8 @@ pub struct Limits {
     pub invites_per_recipient_day: u32,
     /// Pending invitations of a tenant.
     pub pending_per_tenant: u32,
+    /// Wishes for a reset per address in an hour.
+    pub resets_per_address: u32,
 }
 
 /// Cost and rules of passwords.
@@ -118,6 +121,14 @@ pub struct Config {
     pub invitation_ttl: TimeDelta,
     /// Longest lifetime of an invitation.
     pub invitation_max_ttl: TimeDelta,
+    /// Template of the reset link, with `{token}`.
+    pub reset_url: String,
+    /// Lifetime of the link of an approved reset.
+    pub reset_ttl: TimeDelta,
+    /// How long a reset request waits for a decision.
+    pub reset_request_ttl: TimeDelta,
+    /// Reset policy of new tenants, and of accounts that are in none.
+    pub reset_policy: ResetPolicy,
     /// Lifetime of an access token.
     pub access_ttl: TimeDelta,
     /// Lifetime of a refresh token.
@@ -200,11 +211,13 @@ impl Options {
         if self.invitation_ttl > self.invitation_max_ttl {
             problems.add("GUESTLIST_INVITATION_TTL", "must not be longer than GUESTLIST_INVITATION_MAX_TTL.");
         }
-        if self.accept_url.as_ref().is_some_and(|url| !url.contains("{token}")) {
-            problems.add(
-                "GUESTLIST_ACCEPT_URL",
-                "must hold {token}, for instance https://app.example.com/join#{token}.",
-            );
+        for (setting, url) in
+            [("GUESTLIST_ACCEPT_URL", &self.accept_url), ("GUESTLIST_RESET_URL", &self.reset_url)]
+        {
+            if url.as_ref().is_some_and(|url| !url.contains("{token}")) {
+                problems
+                    .add(setting, "must hold {token}, for instance https://app.example.com/join#{token}.");
+            }
         }
         if argon2::Params::new(self.argon2_m, self.argon2_t, self.argon2_p, None).is_err() {
             problems
@@ -224,6 +237,7 @@ impl Options {
         Ok(Config {
             listen: self.listen,
             accept_url: self.accept_url.clone().unwrap_or_else(|| format!("{public_url}/accept#{{token}}")),
+            reset_url: self.reset_url.clone().unwrap_or_else(|| format!("{public_url}/reset#{{token}}")),
             public_url,
             environment,
             database_url: self.database_url(),
@@ -235,6 +249,9 @@ impl Options {
             mail_retry_scale: self.mail_retry_scale,
             invitation_ttl: self.invitation_ttl,
             invitation_max_ttl: self.invitation_max_ttl,
+            reset_ttl: self.reset_ttl,
+            reset_request_ttl: self.reset_request_ttl,
+            reset_policy: self.reset_policy,
             access_ttl: self.access_ttl,
             refresh_ttl: self.refresh_ttl,
             session_max: self.session_max,
@@ -256,6 +273,7 @@ impl Options {
                 invites_per_tenant_day: self.limit_invites_per_tenant_day,
                 invites_per_recipient_day: self.limit_invites_per_recipient_day,
                 pending_per_tenant: self.limit_pending_per_tenant,
+                resets_per_address: self.limit_resets_per_address,
             },
             max_depth: self.max_depth,
             max_complexity: self.max_complexity,

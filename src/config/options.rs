@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Environment, LogFormat};
+use crate::tenant::ResetPolicy;
 
 /// Settings as they are given: flags, or environment variables of the same name.
 #[derive(Args, Clone, Debug)]
@@ -93,6 +94,25 @@ pub struct Options {
     /// Longest lifetime that a caller may ask for an invitation.
     #[arg(long, env = "GUESTLIST_INVITATION_MAX_TTL", default_value = "30d", value_parser = span, global = true, hide_short_help = true)]
     pub invitation_max_ttl: TimeDelta,
+    /// Where the link of an approved reset leads, with `{token}` in it, when not to our own page.
+    #[arg(long, env = "GUESTLIST_RESET_URL", global = true, hide_short_help = true)]
+    pub reset_url: Option<String>,
+    /// How long the link of an approved reset is good for.
+    #[arg(long, env = "GUESTLIST_RESET_TTL", default_value = "60m", value_parser = span, global = true, hide_short_help = true)]
+    pub reset_ttl: TimeDelta,
+    /// How long a request for a reset waits for a decision.
+    #[arg(long, env = "GUESTLIST_RESET_REQUEST_TTL", default_value = "72h", value_parser = span, global = true, hide_short_help = true)]
+    pub reset_request_ttl: TimeDelta,
+    /// Reset policy of new tenants, and of accounts that are in none.
+    #[arg(
+        long,
+        env = "GUESTLIST_RESET_POLICY",
+        value_enum,
+        default_value = "approval",
+        global = true,
+        hide_short_help = true
+    )]
+    pub reset_policy: ResetPolicy,
     /// How long an access token is good for.
     #[arg(long, env = "GUESTLIST_ACCESS_TTL", default_value = "10m", value_parser = span, global = true, hide_short_help = true)]
     pub access_ttl: TimeDelta,
@@ -189,6 +209,15 @@ pub struct Options {
         hide_short_help = true
     )]
     pub limit_pending_per_tenant: u32,
+    /// Wishes for a reset per address in an hour.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_RESETS_PER_ADDRESS",
+        default_value_t = 3,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_resets_per_address: u32,
     /// Deepest nesting of a GraphQL document.
     #[arg(long, env = "GUESTLIST_MAX_DEPTH", default_value_t = 10, global = true, hide_short_help = true)]
     pub max_depth: usize,

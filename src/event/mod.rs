@@ -9,7 +9,9 @@ pub mod service;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::id::{InvitationId, MembershipId, RoleId, SessionId, TenantId, TypedId as _, UserId};
+use crate::id::{
+    InvitationId, MembershipId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _, UserId,
+};
 use crate::page::{Cursor, SortKey};
 
 pub use model::Model as Event;
@@ -51,7 +53,7 @@ kinds! {
     UserCreated = "user.created",
     /// A user changed their name.
     UserUpdated = "user.updated",
-    /// A user changed their password; every other session of theirs ended.
+    /// A user has another password, changed or reset; every other session of theirs ended.
     UserPasswordChanged = "user.password_changed",
     /// An address became known to be its user's.
     UserEmailVerified = "user.email_verified",
@@ -97,6 +99,18 @@ kinds! {
     InvitationCancelled = "invitation.cancelled",
     /// An invitation ran out.
     InvitationExpired = "invitation.expired",
+    /// Somebody asked for their password to be reset.
+    ResetRequested = "reset.requested",
+    /// A reset was approved; a link went to the mailbox of the account, or was printed on the host.
+    ResetApproved = "reset.approved",
+    /// A reset was turned down, or its approval taken back.
+    ResetRejected = "reset.rejected",
+    /// A reset lost its ground, or was withdrawn by who had asked.
+    ResetCancelled = "reset.cancelled",
+    /// A password was reset; every session of its user ended.
+    ResetCompleted = "reset.completed",
+    /// A reset was not decided, or its link not used, in time.
+    ResetExpired = "reset.expired",
     /// Somebody signed in.
     SessionCreated = "session.created",
     /// A session speaks for another tenant.
@@ -120,6 +134,8 @@ pub enum Subject {
     Membership(MembershipId),
     /// An invitation.
     Invitation(InvitationId),
+    /// A reset request.
+    ResetRequest(ResetRequestId),
     /// A session.
     Session(SessionId),
 }
@@ -134,6 +150,7 @@ impl Subject {
             Self::Role(id) => ("Role", id.uuid()),
             Self::Membership(id) => ("Membership", id.uuid()),
             Self::Invitation(id) => ("Invitation", id.uuid()),
+            Self::ResetRequest(id) => ("ResetRequest", id.uuid()),
             Self::Session(id) => ("Session", id.uuid()),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{ErrorExtensions as _, SimpleObject};
 
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Refused};
 
 /// What a resolver fails with. It has no `Display`, so that no other error can reach a client by `?`:
 /// async-graphql would turn anything that can be shown into a message.
@@ -84,4 +84,27 @@ pub fn settle<T, P>(
         Ok(value) => Ok(payload(Some(value), Vec::new())),
         Err(error) => user_errors(error).map(|errors| payload(None, errors)),
     }
+}
+
+/// An object beside the errors of its payload.
+pub type Shown<O> = (Option<O>, Vec<UserError>);
+
+/// The object that was changed, or was refused to be, beside the errors of its payload.
+///
+/// # Errors
+/// Every error that is no refusal.
+pub fn settle_with<T, O>(done: Result<T, Refused<T>>, show: impl FnOnce(T) -> O) -> GqlResult<Shown<O>> {
+    match done {
+        Ok(object) => Ok((Some(show(object)), Vec::new())),
+        Err(refused) => show_refused(refused, show),
+    }
+}
+
+/// A refusal beside the object that it concerns.
+///
+/// # Errors
+/// Every error that is no refusal.
+pub fn show_refused<T, O>(refused: Refused<T>, show: impl FnOnce(T) -> O) -> GqlResult<Shown<O>> {
+    let errors = user_errors(refused.error)?;
+    Ok((refused.object.map(|object| show(*object)), errors))
 }

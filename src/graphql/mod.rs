@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::id::TypedId;
 
 pub use connection::{Connection, Edge, OrderDirection, PageInfo};
-pub use error::{GqlError, GqlResult, UserError, settle, user_errors};
+pub use error::{GqlError, GqlResult, UserError, settle, settle_with, show_refused, user_errors};
 pub use scalars::{DateTime, DateTimeRange, EmailAddress, JsonValue};
 
 /// Loads rows of any slice in batches; each slice implements `Loader` for its keys.

@@ -31,9 +31,16 @@ const ALIASES_MAX: usize = 30;
 const DIRECTIVES_MAX: usize = 5;
 /// Most errors that one answer lists.
 const ERRORS_MAX: usize = 5;
-/// Mutations that take a password or token: one of them in a document, so that aliases multiply no guess.
-const SECRET_BEARING: [&str; 5] =
-    ["login", "refresh", "acceptInvitation", "declineInvitation", "changePassword"];
+/// Mutations that take a password or token, or send mail for a stranger: one of them in a document, so that aliases multiply no guess.
+const SECRET_BEARING: [&str; 7] = [
+    "login",
+    "refresh",
+    "acceptInvitation",
+    "declineInvitation",
+    "changePassword",
+    "requestReset",
+    "resetPassword",
+];
 
 /// A document that passed.
 #[derive(Debug)]

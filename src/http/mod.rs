@@ -36,6 +36,8 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/schema.graphql", "the schema in its definition language"),
     ("GET", "/graphiql", "explorer (development, or GUESTLIST_GRAPHIQL=true)"),
     ("GET", "/accept", "where the link of an invitation leads"),
+    ("GET", "/reset", "where the link of an approved reset leads, and where one is asked for"),
+    ("GET", "/resets", "where reset requests are decided"),
     ("GET", "/dev/mail", "captured mail (development)"),
     ("GET", "/dev/mail.json", "captured mail as JSON, ?to= and ?after= (development)"),
     ("GET", "/.well-known/jwks.json", "public keys of access tokens"),
@@ -56,12 +58,10 @@ pub fn endpoint(app: &App, readiness: Readiness) -> Result<BoxEndpoint<'static>,
         sdl: sdl.into(),
         readiness,
     };
-    let mut routes = Route::new()
+    let mut routes = pages::mount(Route::new())
         .at("/", get(pages::index))
         .at("/graphql", post(graphql::post).get(graphql::get))
         .at("/schema.graphql", get(pages::schema))
-        .at("/accept", get(pages::accept))
-        .at("/assets/accept.js", get(pages::accept_js))
         .at("/.well-known/jwks.json", get(pages::jwks))
         .at("/livez", get(health::livez))
         .at("/readyz", get(health::readyz));

@@ -1,17 +1,18 @@
 //! What a person, or a program looking around, opens: schema, explorer, captured mail, the accept page.
 
 use async_graphql::http::GraphiQLSource;
+use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Html, Json, Query, Redirect};
-use poem::{IntoResponse as _, Response, handler};
+use poem::{IntoResponse as _, Response, Route, get, handler};
 use serde::Deserialize;
 
 use super::State;
 use crate::clock::Instant;
 use crate::mail::capture::CapturedMail;
 
-/// The accept page runs our script and nothing else.
-const ACCEPT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; \
+/// Our pages run our scripts, talk to the API, and do nothing else.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The explorer loads itself from a CDN; development only.
 const GRAPHIQL_POLICY: &str = "default-src 'self' 'unsafe-inline' https://esm.sh data: blob:; worker-src 'self' blob:; \
@@ -50,16 +51,32 @@ pub(super) fn jwks(Data(state): Data<&State>) -> Response {
     response
 }
 
-/// `GET /accept`: the token stays in the fragment, so that opening the link changes nothing and logs nothing.
-#[handler]
-pub(super) fn accept() -> Response {
-    with_policy(ACCEPT_POLICY, Html(include_str!("../../web/accept.html")))
-}
+/// Pages: a token stays in the fragment, so that opening a link changes nothing and logs nothing.
+const PAGES: [(&str, &str); 3] = [
+    ("/accept", include_str!("../../web/accept.html")),
+    ("/reset", include_str!("../../web/reset.html")),
+    ("/resets", include_str!("../../web/resets.html")),
+];
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+/// What the pages load.
+const ASSETS: [(&str, &str, &str); 5] = [
+    ("/assets/page.css", "text/css; charset=utf-8", include_str!("../../web/page.css")),
+    ("/assets/page.js", SCRIPT, include_str!("../../web/page.js")),
+    ("/assets/accept.js", SCRIPT, include_str!("../../web/accept.js")),
+    ("/assets/reset.js", SCRIPT, include_str!("../../web/reset.js")),
+    ("/assets/resets.js", SCRIPT, include_str!("../../web/resets.js")),
+];
 
-/// `GET /assets/accept.js`.
-#[handler]
-pub(super) fn accept_js() -> Response {
-    include_str!("../../web/accept.js").with_content_type("text/javascript; charset=utf-8").into_response()
+/// Adds the pages and what they load.
+pub(super) fn mount(mut routes: Route) -> Route {
+    for (path, html) in PAGES {
+        routes = routes.at(path, get(make_sync(move |_| with_policy(PAGE_POLICY, Html(html)))));
+    }
+    for (path, content_type, text) in ASSETS {
+        routes =
+            routes.at(path, get(make_sync(move |_| text.with_content_type(content_type).into_response())));
+    }
+    routes
 }
 
 /// `GET /graphiql`.

@@ -14,27 +14,7 @@ pub mod graphql;
 mod model;
 pub mod service;
 
-use crate::error::Error;
-
 pub use model::{CancelReason, InvitationStatus, Model as Invitation};
 
-/// Why something was not done with an invitation, and the invitation as it is, where the caller may see it.
-#[derive(Debug)]
-pub struct Refused {
-    /// Why not.
-    pub error: Error,
-    /// The invitation in its present state.
-    pub invitation: Option<Box<Invitation>>,
-}
-
-impl Refused {
-    fn with(error: Error, invitation: Invitation) -> Self {
-        Self { error, invitation: Some(Box::new(invitation)) }
-    }
-}
-
-impl<E: Into<Error>> From<E> for Refused {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), invitation: None }
-    }
-}
+/// Why something was not done with an invitation, and the invitation where the caller may see it.
+pub type Refused = crate::error::Refused<Invitation>;

@@ -48,7 +48,11 @@ impl CapturedMail {
     ) -> Self {
         let (to, link, token) = match mail {
             Mail::Invitation(mail) => (&mail.to, Some(mail.link.clone()), Some(mail.token.clone())),
-            Mail::PasswordChanged { to, .. } | Mail::Test { to } => (to, None, None),
+            Mail::ResetRequested(mail) => (&mail.to, Some(mail.link.clone()), None),
+            Mail::ResetLink { to, link, token, .. } => (to, Some(link.clone()), Some(token.clone())),
+            Mail::ResetRejected { to, .. } | Mail::PasswordChanged { to, .. } | Mail::Test { to } => {
+                (to, None, None)
+            }
         };
         Self {
             id: id.global(),

@@ -27,6 +27,30 @@ use smtp::Smtp;
 pub enum Mail {
     /// Somebody is invited to a tenant.
     Invitation(Box<InvitationMail>),
+    /// Somebody's reset waits for the recipient's decision.
+    ResetRequested(Box<ResetRequestedMail>),
+    /// The recipient's reset was approved.
+    ResetLink {
+        /// Address of the account.
+        to: Mailbox,
+        /// Name of the user.
+        name: String,
+        /// Link that resets.
+        link: String,
+        /// The token in the link, for mail gateways that cut fragments.
+        token: String,
+        /// When the link ends.
+        expires_at: Instant,
+    },
+    /// The recipient's reset was turned down.
+    ResetRejected {
+        /// Address of the account.
+        to: Mailbox,
+        /// Name of the user.
+        name: String,
+        /// Why, plain text.
+        reason: Option<String>,
+    },
     /// The recipient's password was changed.
     PasswordChanged {
         /// Address of the account.
@@ -66,6 +90,29 @@ pub struct InvitationMail {
     pub expires_at: Instant,
     /// Language of the mail.
     pub locale: String,
+}
+
+/// What stands in the mail to somebody who may decide a reset.
+#[derive(Clone, Debug)]
+pub struct ResetRequestedMail {
+    /// Who may decide.
+    pub to: Mailbox,
+    /// Their name.
+    pub name: String,
+    /// Name of the requester.
+    pub requester_name: String,
+    /// Address of the requester's account, where the link would go.
+    pub requester_email: String,
+    /// Name of the tenant that both are in, if there is one.
+    pub tenant_name: Option<String>,
+    /// Where it was asked for.
+    pub ip_address: Option<String>,
+    /// When.
+    pub at: Instant,
+    /// Link to the request.
+    pub link: String,
+    /// Until when it can be decided.
+    pub expires_at: Instant,
 }
 
 /// The mailbox behind an address that was checked when it was stored.

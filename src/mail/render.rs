@@ -35,6 +35,12 @@ pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
         ("invitation.html", include_str!("templates/invitation.html")),
         ("password_changed.txt", include_str!("templates/password_changed.txt")),
         ("password_changed.html", include_str!("templates/password_changed.html")),
+        ("reset_requested.txt", include_str!("templates/reset_requested.txt")),
+        ("reset_requested.html", include_str!("templates/reset_requested.html")),
+        ("reset_link.txt", include_str!("templates/reset_link.txt")),
+        ("reset_link.html", include_str!("templates/reset_link.html")),
+        ("reset_rejected.txt", include_str!("templates/reset_rejected.txt")),
+        ("reset_rejected.html", include_str!("templates/reset_rejected.html")),
         ("test.txt", include_str!("templates/test.txt")),
         ("test.html", include_str!("templates/test.html")),
     ] {
@@ -59,6 +65,35 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 expires => in_words(mail.expires_at),
             };
             ("invitation", format!("You are invited to join {tenant}"), values)
+        }
+        Mail::ResetRequested(mail) => {
+            let requester = shown(&mail.requester_name);
+            let values = context! {
+                locale => "en",
+                name => shown(&mail.name),
+                requester => &requester,
+                email => &mail.requester_email,
+                tenant => mail.tenant_name.as_deref().map(shown),
+                ip => &mail.ip_address,
+                at => in_words(mail.at),
+                link => &mail.link,
+                expires => in_words(mail.expires_at),
+            };
+            ("reset_requested", format!("{requester} asks for a password reset"), values)
+        }
+        Mail::ResetLink { name, link, token, expires_at, .. } => {
+            let values = context! {
+                locale => "en",
+                name => shown(name),
+                link => link,
+                token => token,
+                expires => in_words(*expires_at),
+            };
+            ("reset_link", "Choose a new password".to_owned(), values)
+        }
+        Mail::ResetRejected { name, reason, .. } => {
+            let values = context! { locale => "en", name => shown(name), reason => reason };
+            ("reset_rejected", "Your password was not reset".to_owned(), values)
         }
         Mail::PasswordChanged { name, at, .. } => {
             let values = context! { locale => "en", name => shown(name), at => in_words(*at) };
@@ -86,7 +121,11 @@ pub(super) fn message(
             let sender = format!("{} via Guestlist", shown(&mail.tenant_name));
             (&mail.to, sender, mail.reply_to.clone(), mail.locale.as_str())
         }
-        Mail::PasswordChanged { to, .. } | Mail::Test { to } => (to, "Guestlist".to_owned(), None, "en"),
+        Mail::ResetRequested(mail) => (&mail.to, "Guestlist".to_owned(), None, "en"),
+        Mail::ResetLink { to, .. }
+        | Mail::ResetRejected { to, .. }
+        | Mail::PasswordChanged { to, .. }
+        | Mail::Test { to } => (to, "Guestlist".to_owned(), None, "en"),
     };
     let mut builder = Message::builder()
         .from(Mailbox::new(Some(sender), from.clone()))

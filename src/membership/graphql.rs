@@ -1,10 +1,15 @@
 //! Memberships in the schema.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::dataloader::Loader;
 use async_graphql::{Context, ID, Object};
 
-use super::{Membership, MembershipStatus};
+use super::{Membership, MembershipStatus, service};
 use crate::error::Error;
-use crate::graphql::{DateTime, GqlResult, RequestContext as _, global};
+use crate::graphql::{DateTime, GqlResult, RequestContext as _, Rows, global};
+use crate::id::UserId;
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
@@ -49,6 +54,27 @@ impl MembershipObject {
     /// When a session of theirs last began or went on in this tenant.
     async fn last_seen_at(&self) -> Option<DateTime> {
         self.0.last_seen_at.map(DateTime)
+    }
+}
+
+/// Somebody who is in a tenant of the viewer's: what members may know of each other, they may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Colleague {
+    /// Who looks.
+    pub viewer: UserId,
+    /// At whom.
+    pub other: UserId,
+}
+
+impl Loader<Colleague> for Rows {
+    type Value = ();
+    type Error = Arc<Error>;
+
+    async fn load(&self, keys: &[Colleague]) -> Result<HashMap<Colleague, ()>, Arc<Error>> {
+        let Some(viewer) = keys.first().map(|key| key.viewer) else { return Ok(HashMap::new()) };
+        let others: Vec<UserId> = keys.iter().map(|key| key.other).collect();
+        let found = service::colleagues(self.0.db.reader(), viewer, &others).await.map_err(Arc::new)?;
+        Ok(found.into_iter().map(|other| (Colleague { viewer, other }, ())).collect())
     }
 }
 

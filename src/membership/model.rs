@@ -4,7 +4,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, SelectStatement};
-use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
 use crate::id::{MembershipId, RoleId, TenantId, UserId};
@@ -128,6 +128,46 @@ pub(super) async fn with_role(
     role: RoleId,
 ) -> Result<Vec<Model>, DbErr> {
     scoped(tenant).filter(Column::RoleId.eq(role)).all(db).await
+}
+
+/// Identifiers of users who are active members with one of the roles, for use inside a larger query.
+pub(super) fn users_with_roles(tenant: TenantId, roles: &[RoleId]) -> SelectStatement {
+    scoped(tenant)
+        .select_only()
+        .column(Column::UserId)
+        .filter(Column::Status.eq(MembershipStatus::Active))
+        .filter(Column::RoleId.is_in(roles.iter().copied()))
+        .into_query()
+}
+
+/// Active memberships of some users in some tenants.
+pub(super) async fn active_in_tenants(
+    db: &impl ConnectionTrait,
+    tenants: &[TenantId],
+    users: &[UserId],
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.is_in(tenants.iter().copied()))
+        .filter(Column::UserId.is_in(users.iter().copied()))
+        .filter(Column::Status.eq(MembershipStatus::Active))
+        .all(db)
+        .await
+}
+
+/// Users who are active members with one of the roles, first joined first.
+pub(super) async fn active_with_roles(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    roles: &[RoleId],
+    most: u64,
+) -> Result<Vec<Model>, DbErr> {
+    scoped(tenant)
+        .filter(Column::Status.eq(MembershipStatus::Active))
+        .filter(Column::RoleId.is_in(roles.iter().copied()))
+        .order_by_asc(Column::Id)
+        .limit(most)
+        .all(db)
+        .await
 }
 
 /// Which members are in a list; an absent condition holds for all.

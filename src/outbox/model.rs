@@ -8,7 +8,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
 use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
-use crate::id::{OutboxId, TenantId};
+use crate::id::{OutboxId, TenantId, UserId};
 
 /// Where a mail stands. `NONE` in the schema is the absence of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -38,6 +38,15 @@ pub enum MailKind {
     /// An invitation, with its link.
     #[sea_orm(string_value = "invitation")]
     Invitation,
+    /// Somebody's reset waits for a decision.
+    #[sea_orm(string_value = "reset_requested")]
+    ResetRequested,
+    /// A reset was approved; holds its link.
+    #[sea_orm(string_value = "reset_link")]
+    ResetLink,
+    /// A reset was turned down.
+    #[sea_orm(string_value = "reset_rejected")]
+    ResetRejected,
     /// A user's password was changed.
     #[sea_orm(string_value = "password_changed")]
     PasswordChanged,
@@ -57,6 +66,8 @@ pub struct Model {
     pub kind: MailKind,
     /// What it is about.
     pub subject_id: Uuid,
+    /// Whose mailbox it goes to, where the subject does not say.
+    pub recipient_id: Option<UserId>,
     /// Generation of the link in it.
     pub generation: i64,
     /// Where it stands.
@@ -88,6 +99,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), 
         tenant_id: Set(row.tenant_id),
         kind: Set(row.kind),
         subject_id: Set(row.subject_id),
+        recipient_id: Set(row.recipient_id),
         generation: Set(row.generation),
         state: Set(row.state),
         attempts: Set(row.attempts),

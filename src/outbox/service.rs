@@ -12,7 +12,7 @@ use super::model::{self, DeliveryState, Ending, MailKind, Model};
 use crate::app::App;
 use crate::clock::Instant;
 use crate::error::Result;
-use crate::id::{OutboxId, TenantId, TypedId as _};
+use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
 use crate::mail::{Mail, SendError};
 
 /// Rows that one worker sends at a time.
@@ -40,6 +40,8 @@ pub struct NewMail {
     pub tenant_id: Option<TenantId>,
     /// What it is about.
     pub subject_id: Uuid,
+    /// Whose mailbox it goes to, where the subject does not say.
+    pub recipient_id: Option<UserId>,
     /// Generation of the link in it.
     pub generation: i64,
     /// From when on it is pointless.
@@ -59,6 +61,7 @@ pub async fn enqueue(app: &App, db: &impl ConnectionTrait, new: NewMail) -> Resu
         tenant_id: new.tenant_id,
         kind: new.kind,
         subject_id: new.subject_id,
+        recipient_id: new.recipient_id,
         generation: new.generation,
         state: DeliveryState::Queued,
         attempts: 0,

@@ -27,7 +27,9 @@ pub enum TenantStatus {
 }
 
 /// How passwords of members are reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum, clap::ValueEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum ResetPolicy {
     /// An administrator approves each request.

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::model::{self, Filter, Model, ResetPolicy, TenantStatus};
+use super::model::{self, Filter, Model, TenantStatus};
 use crate::app::App;
 use crate::clock::Instant;
 use crate::error::{Error, ErrorCode, Result, Unique};
@@ -20,7 +20,7 @@ pub async fn insert(app: &App, db: &impl ConnectionTrait, name: &str, slug: &str
         slug: text::slug("slug", slug)?,
         name: text::name("name", name)?,
         status: TenantStatus::Active,
-        reset_policy: ResetPolicy::Approval,
+        reset_policy: app.config.reset_policy,
         created_at: app.clock.now(),
         deleted_at: None,
     };

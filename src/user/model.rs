@@ -5,7 +5,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
-use sea_orm::{Condition, QuerySelect, QueryTrait};
+use sea_orm::{Condition, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
 use crate::db;
@@ -85,6 +85,17 @@ pub(super) async fn any_superuser(db: &impl ConnectionTrait) -> Result<bool, DbE
     Ok(Entity::find().filter(Column::IsSuperuser.eq(true)).one(db).await?.is_some())
 }
 
+/// Administrators of the platform whose accounts can be used, first made first.
+pub(super) async fn superusers(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    let active = Entity::find().filter(Column::IsSuperuser.eq(true));
+    active.filter(Column::Status.eq(UserStatus::Active)).order_by_asc(Column::Id).all(db).await
+}
+
+/// Identifiers of administrators of the platform, for use inside a larger query.
+pub(super) fn superuser_ids() -> SelectStatement {
+    Entity::find().select_only().column(Column::Id).filter(Column::IsSuperuser.eq(true)).into_query()
+}
+
 pub(super) async fn set_last_tenant(
     db: &impl ConnectionTrait,
     id: UserId,
@@ -136,6 +147,19 @@ pub(super) async fn set_password(
         .filter(Column::Id.eq(id))
         .filter(Column::PasswordHash.eq(old));
     Ok(update.exec(db).await?.rows_affected > 0)
+}
+
+pub(super) async fn overwrite_password(
+    db: &impl ConnectionTrait,
+    id: UserId,
+    new: String,
+    at: Instant,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(new))
+        .col_expr(Column::PasswordChangedAt, Expr::value(at))
+        .filter(Column::Id.eq(id));
+    update.exec(db).await.map(drop)
 }
 
 /// Puts a hash of the same password in place of `old`; leaves a password that was changed meanwhile alone.

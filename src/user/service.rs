@@ -113,6 +113,20 @@ pub async fn any_superuser(db: &impl ConnectionTrait) -> Result<bool> {
     Ok(model::any_superuser(db).await?)
 }
 
+/// Administrators of the platform whose accounts can be used, first made first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn superusers(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
+    Ok(model::superusers(db).await?)
+}
+
+/// A query for the identifiers of administrators of the platform.
+#[must_use]
+pub fn superuser_ids() -> SelectStatement {
+    model::superuser_ids()
+}
+
 /// Remembers the tenant that a session speaks for, so that the next sign-in begins there.
 ///
 /// # Errors
@@ -159,6 +173,14 @@ pub async fn replace_password(
     new: String,
 ) -> Result<bool> {
     Ok(model::set_password(db, id, old, new, app.clock.now()).await?)
+}
+
+/// Sets a password, whatever the one before was.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn set_password(app: &App, db: &impl ConnectionTrait, id: UserId, hash: String) -> Result<()> {
+    Ok(model::overwrite_password(db, id, hash, app.clock.now()).await?)
 }
 
 /// Replaces a hash by one of the same password with the present parameters.

@@ -145,7 +145,7 @@ fn schema_routes_migrations_and_settings_are_printed() {
     assert_eq!(code(&run(folder.path(), &["schema", "--check", path])), 1);
     assert!(stdout(&run(folder.path(), &["routes"])).contains("/.well-known/jwks.json"));
     assert!(stdout(&run(folder.path(), &["migrate", "status"])).contains("pending  m0001_user"));
-    assert!(stdout(&run(folder.path(), &["migrate"])).contains("11 migrations applied"));
+    assert!(stdout(&run(folder.path(), &["migrate"])).contains("12 migrations applied"));
     assert_eq!(stdout(&run(folder.path(), &["migrate", "status"])), "");
     let config = command(folder.path(), &["config"])
         .env("GUESTLIST_SECRET_KEY", "kJ8sPq2vXw9zL4mN7bR1tY6uI3oA5dF0")
@@ -217,7 +217,7 @@ fn the_first_run_says_where_everything_is_and_r18_a_second_server_is_refused() {
     let server = Serving::start(folder.path(), &[]);
     for words in [
         "development (loopback only)",
-        "created, 11 migrations applied",
+        "created, 12 migrations applied",
         "/schema.graphql",
         "/graphiql",
         "/dev/mail",
@@ -235,4 +235,18 @@ fn the_first_run_says_where_everything_is_and_r18_a_second_server_is_refused() {
     );
     server.kill();
     assert!(Serving::start(folder.path(), &[]).banner.contains("up to date"));
+}
+
+#[test]
+fn reset_link_prints_a_link_for_an_account_and_nothing_for_anybody_else() {
+    let folder = folder();
+    superuser(&folder, "root@platform.test", PASSWORD);
+    let printed = run(folder.path(), &["reset-link", "root@platform.test"]);
+    assert_eq!(code(&printed), 0, "{}", stderr(&printed));
+    assert!(stdout(&printed).starts_with("http://localhost:8000/reset#gl_rst_"), "{}", stdout(&printed));
+    let printed = run(folder.path(), &["reset-link", "root@platform.test", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&printed)).unwrap();
+    assert!(json["link"].as_str().unwrap().contains("#gl_rst_") && json["expiresAt"].is_string());
+    assert_eq!(code(&run(folder.path(), &["reset-link", "nobody@platform.test"])), 3);
+    assert_eq!(code(&run(folder.path(), &["reset-link", "nobody"])), 2);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const SLICES: [&str; 12] = [
+const SLICES: [&str; 13] = [
     "tenancy",
     "roster",
     "audit",
@@ -13,6 +13,7 @@ const SLICES: [&str; 12] = [
     "membership",
     "auth",
     "invitation",
+    "password_reset",
     "onboarding",
     "event",
     "outbox",
@@ -111,6 +112,7 @@ fn slices_import_downward_only() {
         "membership",
         "auth",
         "invitation",
+        "password_reset",
         "onboarding",
         "audit",
         "roster",
@@ -163,11 +165,15 @@ fn slices_have_their_four_files_and_every_file_tells_one_story() {
 }
 
 #[test]
-fn one_function_makes_links_and_it_sees_no_request() {
-    let makers: Vec<String> = sources()
-        .into_iter()
-        .filter(|(_, text)| code(text).contains("accept_url.replace"))
-        .map(|(file, _)| file)
-        .collect();
-    assert_eq!(makers, ["invitation/service/mail.rs"]);
+fn one_function_a_kind_makes_links_and_it_sees_no_request() {
+    for (template, maker) in
+        [("accept_url", "invitation/service/mail.rs"), ("reset_url", "password_reset/service/mail.rs")]
+    {
+        let makers: Vec<String> = sources()
+            .into_iter()
+            .filter(|(_, text)| code(text).contains(&format!("{template}.replace")))
+            .map(|(file, _)| file)
+            .collect();
+        assert_eq!(makers, [maker]);
+    }
 }

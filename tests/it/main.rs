@@ -24,6 +24,8 @@ mod preview;
 mod races;
 mod readme;
 mod resend;
+mod reset_rules;
+mod resets;
 mod roles;
 mod roster;
 mod sessions;

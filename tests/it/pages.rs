@@ -41,6 +41,8 @@ async fn every_answer_has_the_headers_that_keep_browsers_safe() {
         "/schema.graphql",
         "/livez",
         "/accept",
+        "/reset",
+        "/resets",
         "/dev/mail",
         "/nowhere",
         "/.well-known/jwks.json",
@@ -64,8 +66,17 @@ async fn pages_and_health_answer() {
     assert_eq!(stranger.get("/nowhere").await.status, 404);
     let sdl = stranger.get("/schema.graphql").await;
     assert_eq!(sdl.text, guestlist::schema::sdl());
-    assert!(stranger.get("/accept").await.text.contains("Your invitation"));
-    assert!(stranger.get("/assets/accept.js").await.header("content-type").starts_with("text/javascript"));
+    for (page, says) in
+        [("/accept", "Your invitation"), ("/reset", "Choose a new password"), ("/resets", "Password resets")]
+    {
+        let html = stranger.get(page).await.text;
+        assert!(html.contains(says), "{page}");
+        for asset in html.split("\"/assets/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert_eq!(stranger.get(&format!("/assets/{asset}")).await.status, 200, "{page} loads {asset}");
+        }
+    }
+    assert!(stranger.get("/assets/page.js").await.header("content-type").starts_with("text/javascript"));
+    assert!(stranger.get("/assets/page.css").await.header("content-type").starts_with("text/css"));
 }
 
 #[tokio::test]

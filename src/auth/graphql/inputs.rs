@@ -91,17 +91,6 @@ pub(super) struct UpdateProfileInput {
     pub(super) name: Option<String>,
 }
 
-/// Present and next password.
-#[derive(InputObject)]
-pub(super) struct ChangePasswordInput {
-    /// Password of the account now.
-    #[graphql(secret)]
-    pub(super) current_password: String,
-    /// Password of the account from here on.
-    #[graphql(secret)]
-    pub(super) new_password: String,
-}
-
 /// Outcome of `revokeSession`.
 #[derive(SimpleObject)]
 pub(super) struct RevokeSessionPayload {
@@ -130,15 +119,6 @@ pub(super) struct SwitchTenantPayload {
 pub(super) struct UpdateProfilePayload {
     /// Account as it is now; null when it was refused.
     pub(super) viewer: Option<ViewerObject>,
-    /// Why it was refused; empty when it was not.
-    pub(super) user_errors: Vec<UserError>,
-}
-
-/// Outcome of `changePassword`.
-#[derive(SimpleObject)]
-pub(super) struct ChangePasswordPayload {
-    /// Next pair of tokens of this session, the only one that goes on; null when it was refused.
-    pub(super) tokens: Option<AuthTokens>,
     /// Why it was refused; empty when it was not.
     pub(super) user_errors: Vec<UserError>,
 }

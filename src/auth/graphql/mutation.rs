@@ -4,9 +4,9 @@ use async_graphql::{Context, Object};
 use secrecy::SecretString;
 
 use super::inputs::{
-    ChangePasswordInput, ChangePasswordPayload, LoginInput, LoginPayload, LogoutAllPayload, LogoutInput,
-    LogoutPayload, RefreshInput, RefreshPayload, RevokeSessionInput, RevokeSessionPayload, SwitchTenantInput,
-    SwitchTenantPayload, UpdateProfileInput, UpdateProfilePayload,
+    LoginInput, LoginPayload, LogoutAllPayload, LogoutInput, LogoutPayload, RefreshInput, RefreshPayload,
+    RevokeSessionInput, RevokeSessionPayload, SwitchTenantInput, SwitchTenantPayload, UpdateProfileInput,
+    UpdateProfilePayload,
 };
 use super::object::{SessionObject, ViewerObject};
 use crate::auth::service;
@@ -130,21 +130,6 @@ impl AuthMutation {
         };
         Some(settle(done.await, |viewer, user_errors| UpdateProfilePayload {
             viewer: viewer.flatten().map(ViewerObject),
-            user_errors,
-        }))
-    }
-
-    /// Replaces the caller's password. Every other session ends; this one goes on with the tokens returned.
-    async fn change_password(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Present and next password.")] input: ChangePasswordInput,
-    ) -> Option<GqlResult<ChangePasswordPayload>> {
-        let (current, new) =
-            (SecretString::from(input.current_password), SecretString::from(input.new_password));
-        let done = service::change_password(ctx.app(), ctx.actor(), &current, &new).await;
-        Some(settle(done, |tokens, user_errors| ChangePasswordPayload {
-            tokens: tokens.map(Into::into),
             user_errors,
         }))
     }

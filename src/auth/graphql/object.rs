@@ -9,7 +9,8 @@ use crate::graphql::{DateTime, EmailAddress, GqlResult, RequestContext as _, glo
 use crate::id::SessionId;
 use crate::invitation::graphql::InvitationObject;
 use crate::membership::graphql::MembershipObject;
-use crate::{invitation, membership};
+use crate::password_reset::graphql::ResetRequestObject;
+use crate::{invitation, membership, password_reset};
 
 /// Tokens of a session.
 #[derive(Clone, SimpleObject)]
@@ -93,6 +94,12 @@ impl ViewerObject {
         let rows = service::sessions(ctx.app(), self.0.user_id).await?;
         let current = self.0.session_id;
         Ok(rows.into_iter().map(|row| SessionObject { row, current }).collect())
+    }
+
+    /// Own reset request that is not decided, or whose link is not used, yet.
+    async fn open_reset_request(&self, ctx: &Context<'_>) -> Option<GqlResult<ResetRequestObject>> {
+        let found = password_reset::service::open_of_viewer(ctx.app(), &self.0).await;
+        found.map(|row| row.map(ResetRequestObject)).map_err(Into::into).transpose()
     }
 
     /// Pending invitations to this (verified) address, from any tenant.

@@ -2,6 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
+use super::{Tokens, tokens};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::auth::model::session::{self, Model};
@@ -35,12 +36,20 @@ pub async fn logout(app: &App, actor: &Actor, refresh_token: Option<&str>) -> Re
 pub async fn logout_all(app: &App, actor: &Actor) -> Result<usize> {
     let user_id = actor.signed_in()?.user_id;
     let txn = app.db.begin_write().await?;
-    let live = session::live_of_user(&txn, user_id, app.clock.now()).await?;
-    let mut revoked = 0;
-    for row in &live {
-        revoked += usize::from(revoke(app, &txn, actor, row).await?);
-    }
+    let revoked = revoke_all(app, &txn, actor, user_id).await?;
     txn.commit().await?;
+    Ok(revoked)
+}
+
+/// Ends every session of a user, in the transaction that gives the reason, and says how many there were.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn revoke_all(app: &App, db: &impl ConnectionTrait, actor: &Actor, user: UserId) -> Result<usize> {
+    let mut revoked = 0;
+    for row in session::live_of_user(db, user, app.clock.now()).await? {
+        revoked += usize::from(revoke(app, db, actor, &row).await?);
+    }
     Ok(revoked)
 }
 
@@ -60,23 +69,29 @@ pub async fn revoke_session(app: &App, actor: &Actor, id: SessionId) -> Result<M
     Ok(row)
 }
 
-/// Ends every session of a user but one, in the transaction that gave the reason.
+/// Ends every other session of the signed-in user, and lets this one go on with new tokens: none that was
+/// given out before is good any more.
 ///
 /// # Errors
-/// Whatever the database says.
-pub(super) async fn revoke_others(
-    app: &App,
-    db: &impl ConnectionTrait,
-    actor: &Actor,
-    user: UserId,
-    keep: SessionId,
-) -> Result<()> {
-    for row in session::live_of_user(db, user, app.clock.now()).await? {
+/// `UNAUTHENTICATED` when this session has ended meanwhile.
+pub async fn go_on_alone(app: &App, db: &impl ConnectionTrait, actor: &Actor) -> Result<Tokens> {
+    let principal = actor.signed_in()?;
+    let (keep, now) = (principal.session_id, app.clock.now());
+    for row in session::live_of_user(db, principal.user_id, now).await? {
         if row.id != keep {
             revoke(app, db, actor, &row).await?;
         }
     }
-    Ok(())
+    let row = session::find(db, keep).await?.ok_or(Error::Unauthenticated)?;
+    let expires_at = (now + app.config.refresh_ttl).min(row.ends_at);
+    // Two steps: the token before the present one would be answered for ten seconds more.
+    for step in 0..2 {
+        if !session::rotate(db, keep, row.refresh_counter + step, now, expires_at).await? {
+            return Err(Error::Unauthenticated);
+        }
+    }
+    let row = session::find(db, keep).await?.ok_or(Error::Unauthenticated)?;
+    tokens(app, db, &row).await
 }
 
 async fn revoke(app: &App, db: &impl ConnectionTrait, actor: &Actor, row: &Model) -> Result<bool> {

@@ -1,7 +1,6 @@
 //! What can be done with sessions.
 
 pub mod access;
-mod change_password;
 mod login;
 mod logout;
 mod refresh;
@@ -21,9 +20,8 @@ use crate::keys::TokenKind;
 use crate::user::User;
 use crate::{membership, role, user};
 
-pub use change_password::{change_password, render_password_changed};
 pub use login::{Login, login};
-pub use logout::{logout, logout_all, revoke_session};
+pub use logout::{go_on_alone, logout, logout_all, revoke_all, revoke_session};
 pub use refresh::refresh;
 pub use switch::{Switched, switch_tenant};
 

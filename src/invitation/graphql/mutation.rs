@@ -10,9 +10,10 @@ use super::inputs::{
 };
 use super::object::InvitationObject;
 use crate::auth::graphql::ViewerObject;
-use crate::graphql::{GqlResult, RequestContext as _, UserError, parse_id, parse_optional_id, user_errors};
+use crate::graphql::{
+    GqlResult, RequestContext as _, parse_id, parse_optional_id, settle_with, show_refused,
+};
 use crate::invitation::service::{self, Accept, Accepted, Invite};
-use crate::invitation::{Invitation, Refused};
 use crate::membership::graphql::MembershipObject;
 
 /// Mutations of this slice.
@@ -53,9 +54,11 @@ impl InvitationMutation {
                 link: invited.link,
                 user_errors: Vec::new(),
             }),
-            Err(refused) => split(refused, InvitationObject::managed).map(|(invitation, user_errors)| {
-                InvitePayload { invitation, user_errors, ..InvitePayload::default() }
-            }),
+            Err(refused) => {
+                show_refused(refused, InvitationObject::managed).map(|(invitation, user_errors)| {
+                    InvitePayload { invitation, user_errors, ..InvitePayload::default() }
+                })
+            }
         })
     }
 
@@ -71,7 +74,7 @@ impl InvitationMutation {
             let id = parse_id("invitationId", "invitation", &input.invitation_id)?;
             service::resend(ctx.app(), ctx.actor(), id).await
         };
-        let shown = settle(done.await, InvitationObject::managed);
+        let shown = settle_with(done.await, InvitationObject::managed);
         Some(shown.map(|(invitation, user_errors)| ResendInvitationPayload { invitation, user_errors }))
     }
 
@@ -87,7 +90,7 @@ impl InvitationMutation {
             let id = parse_id("invitationId", "invitation", &input.invitation_id)?;
             service::cancel(ctx.app(), ctx.actor(), id).await
         };
-        let shown = settle(done.await, InvitationObject::managed);
+        let shown = settle_with(done.await, InvitationObject::managed);
         Some(shown.map(|(invitation, user_errors)| CancelInvitationPayload { invitation, user_errors }))
     }
 
@@ -112,9 +115,11 @@ impl InvitationMutation {
         };
         Some(match done.await {
             Ok(accepted) => Ok(accepted_payload(accepted)),
-            Err(refused) => split(refused, InvitationObject::invitee).map(|(invitation, user_errors)| {
-                AcceptInvitationPayload { invitation, user_errors, ..AcceptInvitationPayload::default() }
-            }),
+            Err(refused) => {
+                show_refused(refused, InvitationObject::invitee).map(|(invitation, user_errors)| {
+                    AcceptInvitationPayload { invitation, user_errors, ..AcceptInvitationPayload::default() }
+                })
+            }
         })
     }
 
@@ -130,7 +135,7 @@ impl InvitationMutation {
             let id = parse_optional_id("invitationId", "invitation", input.invitation_id.as_ref())?;
             service::decline(ctx.app(), ctx.actor(), input.token.as_deref(), id).await
         };
-        let shown = settle(done.await, InvitationObject::invitee);
+        let shown = settle_with(done.await, InvitationObject::invitee);
         Some(shown.map(|(invitation, user_errors)| DeclineInvitationPayload { invitation, user_errors }))
     }
 }
@@ -143,18 +148,4 @@ fn accepted_payload(accepted: Accepted) -> AcceptInvitationPayload {
         tokens: accepted.tokens.map(Into::into),
         user_errors: Vec::new(),
     }
-}
-
-type Shown = (Option<InvitationObject>, Vec<UserError>);
-
-fn settle(done: Result<Invitation, Refused>, show: fn(Invitation) -> InvitationObject) -> GqlResult<Shown> {
-    match done {
-        Ok(row) => Ok((Some(show(row)), Vec::new())),
-        Err(refused) => split(refused, show),
-    }
-}
-
-fn split(refused: Refused, show: fn(Invitation) -> InvitationObject) -> GqlResult<Shown> {
-    let errors = user_errors(refused.error)?;
-    Ok((refused.invitation.map(|row| show(*row)), errors))
 }

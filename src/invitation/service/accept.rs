@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use secrecy::SecretString;
 
 use super::decide::{addressed, apply, require_invitee};
-use super::{count_guess, not_pending, open_tenant};
+use super::{not_pending, open_tenant};
 use crate::actor::{Actor, Principal};
 use crate::app::App;
 use crate::auth::service::{self as auth, Tokens};
@@ -17,7 +17,7 @@ use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, M
 use crate::membership::Membership;
 use crate::role::Role;
 use crate::user::service::NewUser;
-use crate::{membership, role, text, user};
+use crate::{limits, membership, role, text, user};
 
 /// What somebody accepts with.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +63,7 @@ pub async fn accept(app: &App, actor: &Actor, input: Accept) -> Result<Accepted,
     let db = app.db.reader();
     let row = match addressed(app, db, actor, input.token.as_deref(), input.invitation_id).await {
         Ok(row) => row,
-        Err(error) => return Err(count_guess(app, actor, error).await.into()),
+        Err(error) => return Err(limits::count_guess(app, actor, error).await.into()),
     };
     if let Some(again) = accepted_before(app, db, actor, &row).await? {
         return Ok(again);

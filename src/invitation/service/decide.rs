@@ -3,7 +3,7 @@
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
-use super::{by_token, count_guess, manage, not_pending};
+use super::{by_token, manage, not_pending};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Error, ErrorCode, Result};
@@ -11,8 +11,7 @@ use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::InvitationId;
 use crate::invitation::Refused;
 use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
-use crate::outbox;
-use crate::user;
+use crate::{limits, outbox, user};
 
 /// Withdraws a pending invitation. Cancelling a cancelled one changes nothing and is no error.
 ///
@@ -49,7 +48,7 @@ pub async fn decline(
 ) -> Result<Model, Refused> {
     // Looked at first outside of the transaction, where a wrong guess can be counted.
     if let Err(error) = addressed(app, app.db.reader(), actor, token, id).await {
-        return Err(count_guess(app, actor, error).await.into());
+        return Err(limits::count_guess(app, actor, error).await.into());
     }
     let txn = app.db.begin_write().await?;
     let row = addressed(app, &txn, actor, token, id).await?;

@@ -21,6 +21,7 @@ pub(super) fn owed(tenant: TenantId, id: InvitationId, generation: i64, give_up_
         kind: MailKind::Invitation,
         tenant_id: Some(tenant),
         subject_id: id.uuid(),
+        recipient_id: None,
         generation,
         give_up_at,
     }

@@ -10,7 +10,6 @@ mod mail;
 mod preview;
 mod resend;
 
-use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;
 
 use super::model::{self, InvitationStatus, Model};
@@ -19,7 +18,6 @@ use crate::app::App;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::InvitationId;
 use crate::keys::TokenKind;
-use crate::limits::{self, Limit};
 use crate::permission::Permission;
 use crate::tenant::Tenant;
 use crate::{membership, tenant};
@@ -49,20 +47,6 @@ async fn by_token(app: &App, db: &impl ConnectionTrait, token: &str) -> Result<M
         return Err(Error::refused(ErrorCode::Superseded, message).at("token"));
     }
     if generation > row.generation { Err(invalid()) } else { Ok(row) }
-}
-
-/// Counts a wrong guess at a token against the client's network. It writes by itself, so that no transaction
-/// may be open: SQLite has one writer.
-///
-/// # Errors
-/// The error it was given; `RATE_LIMITED` in place of a guess too many.
-async fn count_guess(app: &App, actor: &Actor, error: Error) -> Error {
-    if error.code() != ErrorCode::TokenInvalid {
-        return error;
-    }
-    let guesses = Limit::new("tokens", app.config.limits.tokens_per_ip, TimeDelta::minutes(1));
-    let counted = limits::reserve(app, app.db.writer(), guesses, &actor.origin.network()).await;
-    counted.err().unwrap_or(error)
 }
 
 /// The invitation with this identifier, its tenant, and what the actor may do there.

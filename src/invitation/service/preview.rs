@@ -1,6 +1,6 @@
 //! What the holder of a token sees before deciding.
 
-use super::{by_token, count_guess};
+use super::by_token;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
@@ -8,7 +8,7 @@ use crate::email::Email;
 use crate::error::{Error, Result};
 use crate::invitation::model::{InvitationStatus, Model};
 use crate::tenant::TenantStatus;
-use crate::{membership, role, tenant, user};
+use crate::{limits, membership, role, tenant, user};
 
 /// What to do next with an invitation. Values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -59,7 +59,7 @@ pub async fn preview(app: &App, actor: &Actor, token: &str) -> Result<Preview> {
     let db = app.db.reader();
     let row = match by_token(app, db, token).await {
         Ok(row) => row,
-        Err(error) => return Err(count_guess(app, actor, error).await),
+        Err(error) => return Err(limits::count_guess(app, actor, error).await),
     };
     let tenant = tenant::service::find(db, row.tenant_id).await?;
     let tenant = tenant.ok_or_else(|| Error::internal("an invitation refers to no tenant"))?;

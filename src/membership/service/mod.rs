@@ -15,7 +15,9 @@ use crate::role;
 use crate::tenant::{self, Tenant, TenantStatus};
 
 pub use list::{Filter, cursor, list};
-pub use rows::{change_role, change_status, erase, keeps_an_owner, remove, with_role};
+pub use rows::{
+    active_with_roles, change_role, change_status, erase, keeps_an_owner, remove, users_with_roles, with_role,
+};
 
 /// What `actor` may do in a tenant, read now, with the tenant itself. Every tenant-scoped operation begins
 /// here.
@@ -170,15 +172,29 @@ pub async fn seen(app: &App, db: &impl ConnectionTrait, tenant: TenantId, user: 
     Ok(model::set_seen(db, tenant, user, app.clock.now()).await?)
 }
 
+/// Tenants, not deleted, that a user is an active member of, first joined first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn tenants_of(db: &impl ConnectionTrait, user: UserId) -> Result<Vec<Tenant>> {
+    let rows = of_user(db, user).await?.into_iter();
+    Ok(rows.filter(|(m, _)| m.status == MembershipStatus::Active).map(|(_, tenant)| tenant).collect())
+}
+
 /// Whether two users are active members of one tenant, so that they may see each other.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn share_a_tenant(db: &impl ConnectionTrait, one: UserId, other: UserId) -> Result<bool> {
-    let active = |rows: Vec<(Model, Tenant)>| -> Vec<TenantId> {
-        let live = |m: &Model| m.status == MembershipStatus::Active;
-        rows.into_iter().filter(|(m, _)| live(m)).map(|(m, _)| m.tenant_id).collect()
-    };
-    let mine = active(of_user(db, one).await?);
-    Ok(active(of_user(db, other).await?).iter().any(|id| mine.contains(id)))
+    Ok(!colleagues(db, one, &[other]).await?.is_empty())
+}
+
+/// Those of `others` who are active members of a tenant that `user` is an active member of.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn colleagues(db: &impl ConnectionTrait, user: UserId, others: &[UserId]) -> Result<Vec<UserId>> {
+    let tenants: Vec<TenantId> = tenants_of(db, user).await?.into_iter().map(|tenant| tenant.id).collect();
+    let shared = model::active_in_tenants(db, &tenants, others).await?;
+    Ok(shared.into_iter().map(|membership| membership.user_id).collect())
 }

@@ -1,6 +1,7 @@
-//! Changing rows, for operations that have checked who may. Each is called under the lock on the tenant.
+//! Rows for operations that have checked who may; those that change one are called under the lock on the tenant.
 
 use sea_orm::ConnectionTrait;
+use sea_orm::sea_query::SelectStatement;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::{MembershipId, RoleId, TenantId};
@@ -50,6 +51,25 @@ pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
 /// Whatever the database says.
 pub async fn with_role(db: &impl ConnectionTrait, tenant: TenantId, role: RoleId) -> Result<Vec<Membership>> {
     Ok(model::with_role(db, tenant, role).await?)
+}
+
+/// A query for the users who are active members of a tenant with one of the roles.
+#[must_use]
+pub fn users_with_roles(tenant: TenantId, roles: &[RoleId]) -> SelectStatement {
+    model::users_with_roles(tenant, roles)
+}
+
+/// At most `most` active members of a tenant with one of the roles, first joined first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn active_with_roles(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    roles: &[RoleId],
+    most: u64,
+) -> Result<Vec<Membership>> {
+    Ok(model::active_with_roles(db, tenant, roles, most).await?)
 }
 
 /// Refuses a change, already made in the transaction, that leaves the tenant without an active owner.

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod process;
+pub mod reset;
 pub mod smtp_server;
 
 use std::cell::Cell;
@@ -93,8 +94,13 @@ impl TestApp {
 
     /// Somebody who has an account, signed in.
     pub async fn signed_in(&self, email: &str) -> Client {
+        self.signed_in_with(email, PASSWORD).await
+    }
+
+    /// Somebody who has an account with another password than tests give, signed in.
+    pub async fn signed_in_with(&self, email: &str, password: &str) -> Client {
         let mut client = self.stranger();
-        client.login(email, PASSWORD).await.unwrap();
+        client.login(email, password).await.unwrap();
         client
     }
 
