@@ -2,6 +2,7 @@
 //! error.
 
 mod admin;
+mod import;
 mod operate;
 mod output;
 mod serve;
@@ -24,6 +25,7 @@ Examples:
   guestlist create-superuser --email you@example.com     make the first administrator
   guestlist tenant create Acme --slug acme --owner ann@example.com
   guestlist invite bob@example.com --tenant acme --role admin
+  guestlist invite --csv people.csv --tenant acme --dry-run
   guestlist check                                        list what production still needs
 
 Every setting is a flag or a variable: `guestlist --help` lists them, `guestlist config --example` prints a .env file.";
@@ -94,20 +96,30 @@ enum Command {
         #[command(subcommand)]
         action: Tenant,
     },
-    /// Invite somebody into a tenant
+    /// Invite somebody into a tenant, or everybody in a file
+    #[command(after_help = "\
+A file has a line with names of columns first: email, and any of name, role, note, locale, metadata (a JSON object). \
+Rows that stand already are left as they are, so that it is safe to run it again.")]
     Invite {
         /// Address to invite
-        email: String,
+        #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+        email: Option<String>,
+        /// CSV file of people to invite; `-` for standard input
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "link_only"])]
+        csv: Option<PathBuf>,
+        /// Say what would become of each row of the file, and change nothing
+        #[arg(long, requires = "csv")]
+        dry_run: bool,
         /// Slug of the tenant
         #[arg(long)]
         tenant: String,
-        /// Key of the role
+        /// Key of the role; of rows that name none
         #[arg(long, default_value = "member")]
         role: String,
         /// Name of the invitee
         #[arg(long)]
         name: Option<String>,
-        /// Note to the invitee
+        /// Note to the invitee; of rows that have none
         #[arg(long)]
         note: Option<String>,
         /// Print a link instead of sending a mail
@@ -280,7 +292,11 @@ async fn run(cli: Cli) -> Outcome {
             admin::create_tenant(&options, &name, &slug, &owner, json).await
         }
         Command::Tenant { action: Tenant::List { json } } => admin::list_tenants(&options, json).await,
-        Command::Invite { email, tenant, role, name, note, link_only, json } => {
+        Command::Invite { csv: Some(file), tenant, role, note, dry_run, json, .. } => {
+            import::invite(&options, &import::List { file, tenant, role, note, dry_run }, json).await
+        }
+        Command::Invite { email, tenant, role, name, note, link_only, json, .. } => {
+            let email = email.unwrap_or_default();
             let wanted = admin::Wanted { email, tenant, role, name, note, link_only };
             admin::invite(&options, wanted, json).await
         }

@@ -19,6 +19,8 @@ use sea_orm::{
 };
 use sea_orm_migration::{MigratorTrait, SchemaManager};
 
+/// Rows in one statement that inserts or looks up many: a bound on parameters, of which SQLite takes 32,766.
+pub const ROWS: usize = 250;
 /// First SQLite release without the corruption bug that resetting the write-ahead log could cause.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;

@@ -4,6 +4,7 @@
 //! made, in one statement, so that attempts made at the same instant cannot slip past the limit. A refused
 //! attempt uses nothing up.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -12,6 +13,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
+use crate::db::ROWS;
 use crate::error::{Error, ErrorCode, Result};
 
 /// What is limited, how often, and in which time.
@@ -91,6 +93,87 @@ pub async fn try_reserve(
     let ends = Window::find_by_statement(select).one(db).await?.map(|row| row.window_ends_at);
     let wait = ends.map_or(limit.window, |ends| ends - now);
     Ok(Some(Duration::from_secs(u64::try_from(wait.num_seconds()).unwrap_or_default() + 1)))
+}
+
+/// What a window has left for `subject`, held until the transaction ends so that nobody else takes it meanwhile.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn left(app: &App, db: &impl ConnectionTrait, limit: Limit, subject: &str) -> Result<u32> {
+    let now = app.clock.now();
+    let key = app.keys.limiter_key(limit.bucket, subject);
+    let backend = db.get_database_backend();
+    // Beginning an empty window makes a row that can be locked.
+    let begin = "INSERT INTO rate_limit (key, used, window_ends_at) VALUES ($1, 0, $2)
+         ON CONFLICT (key) DO UPDATE SET
+           used = CASE WHEN rate_limit.window_ends_at <= $3 THEN 0 ELSE rate_limit.used END,
+           window_ends_at = CASE WHEN rate_limit.window_ends_at <= $3 THEN $2
+                            ELSE rate_limit.window_ends_at END
+         RETURNING used";
+    let values = [Value::from(key), Value::from(now + limit.window), Value::from(now)];
+    let row = db.query_one_raw(Statement::from_sql_and_values(backend, begin, values)).await?;
+    let used: i64 = row.map_or(Ok(0), |row| row.try_get("", "used"))?;
+    Ok(limit.most.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX)))
+}
+
+/// Uses up `amount` of what [`left`] said, in the same transaction.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn take(
+    app: &App,
+    db: &impl ConnectionTrait,
+    limit: Limit,
+    subject: &str,
+    amount: u32,
+) -> Result<()> {
+    let key = app.keys.limiter_key(limit.bucket, subject);
+    let statement = "UPDATE rate_limit SET used = used + $1 WHERE key = $2";
+    let values = [Value::from(i64::from(amount)), Value::from(key)];
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), statement, values)).await?;
+    Ok(())
+}
+
+/// Reserves one attempt for each of `subjects`, which differ, and says for which there was room.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn reserve_each(
+    app: &App,
+    db: &impl ConnectionTrait,
+    limit: Limit,
+    subjects: &[&str],
+) -> Result<Vec<bool>> {
+    if limit.most == 0 {
+        return Ok(vec![false; subjects.len()]);
+    }
+    let now = app.clock.now();
+    let keys: Vec<String> = subjects.iter().map(|s| app.keys.limiter_key(limit.bucket, s)).collect();
+    let mut granted = HashSet::new();
+    // One order for everybody, so that two calls at once wait for each other and never in a circle.
+    let mut sorted = keys.clone();
+    sorted.sort_unstable();
+    for keys in sorted.chunks(ROWS) {
+        let rows: Vec<String> = (4..4 + keys.len()).map(|n| format!("(${n}, 1, $1)")).collect();
+        let statement = format!(
+            "INSERT INTO rate_limit (key, used, window_ends_at) VALUES {}
+             ON CONFLICT (key) DO UPDATE SET
+               used = CASE WHEN rate_limit.window_ends_at <= $2 THEN 1 ELSE rate_limit.used + 1 END,
+               window_ends_at = CASE WHEN rate_limit.window_ends_at <= $2 THEN $1
+                                ELSE rate_limit.window_ends_at END
+             WHERE rate_limit.window_ends_at <= $2 OR rate_limit.used < $3
+             RETURNING key",
+            rows.join(", ")
+        );
+        let mut values =
+            vec![Value::from(now + limit.window), Value::from(now), Value::from(i64::from(limit.most))];
+        values.extend(keys.iter().cloned().map(Value::from));
+        let statement = Statement::from_sql_and_values(db.get_database_backend(), statement, values);
+        for row in db.query_all_raw(statement).await? {
+            granted.insert(row.try_get::<String>("", "key")?);
+        }
+    }
+    Ok(keys.iter().map(|key| granted.contains(key)).collect())
 }
 
 /// Counts a wrong guess at a token against the client's network. It writes by itself, so that no transaction

@@ -9,9 +9,11 @@ use serde_json::json;
 use super::output::{say, say_json, talk};
 use super::{Failure, Outcome, open};
 use crate::actor::Actor;
+use crate::app::App;
 use crate::config::Options;
 use crate::id::TypedId as _;
 use crate::invitation::service::{Delivery, Invite};
+use crate::tenant::Tenant;
 use crate::{invitation, onboarding, password_reset, tenant, user};
 
 /// Where a password comes from; never from a flag, which others on the host could read.
@@ -166,13 +168,7 @@ pub(super) struct Wanted {
 
 pub(super) async fn invite(options: &Options, wanted: Wanted, json: bool) -> Outcome {
     let app = open(options).await?;
-    let tenant = tenant::service::by_slug(app.db.reader(), &wanted.tenant).await?;
-    let tenant = tenant.ok_or_else(|| {
-        Failure::new(
-            Failure::NOT_FOUND,
-            format!("no tenant has the slug {}; see `guestlist tenant list`", wanted.tenant),
-        )
-    })?;
+    let tenant = tenant_of(&app, &wanted.tenant).await?;
     let input = Invite {
         name: wanted.name,
         note: wanted.note,
@@ -197,4 +193,11 @@ pub(super) async fn invite(options: &Options, wanted: Wanted, json: bool) -> Out
         (None, false) => say(format_args!("{} was invited already, until {}.", row.email, row.expires_at)),
     }
     Ok(())
+}
+
+/// The tenant with a slug.
+pub(super) async fn tenant_of(app: &App, slug: &str) -> Result<Tenant, Failure> {
+    let missing = || format!("no tenant has the slug {slug}; see `guestlist tenant list`");
+    let found = tenant::service::by_slug(app.db.reader(), slug).await?;
+    found.ok_or_else(|| Failure::new(Failure::NOT_FOUND, missing()))
 }

@@ -151,6 +151,8 @@ pub struct Config {
     pub max_complexity: usize,
     /// Largest body in bytes.
     pub body_limit: usize,
+    /// Largest body of `inviteMany` in bytes.
+    pub bulk_body_limit: usize,
 }
 
 /// A setting that is missing, weak or wrong, and what to do about it.
@@ -278,6 +280,7 @@ impl Options {
             max_depth: self.max_depth,
             max_complexity: self.max_complexity,
             body_limit: self.body_limit,
+            bulk_body_limit: self.bulk_body_limit.max(self.body_limit),
         })
     }
 

@@ -239,6 +239,15 @@ pub struct Options {
         hide_short_help = true
     )]
     pub body_limit: usize,
+    /// Largest request body of `inviteMany` in bytes, for who is signed in.
+    #[arg(
+        long,
+        env = "GUESTLIST_BULK_BODY_LIMIT",
+        default_value_t = 1_048_576,
+        global = true,
+        hide_short_help = true
+    )]
+    pub bulk_body_limit: usize,
     /// What is logged, in the words of tracing's `EnvFilter`.
     #[arg(
         long,

@@ -41,8 +41,8 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-pub(super) async fn insert(db: &impl ConnectionTrait, event: Model) -> Result<(), DbErr> {
-    let row = ActiveModel {
+fn active(event: Model) -> ActiveModel {
+    ActiveModel {
         id: Set(event.id),
         tenant_id: Set(event.tenant_id),
         kind: Set(event.kind),
@@ -53,8 +53,20 @@ pub(super) async fn insert(db: &impl ConnectionTrait, event: Model) -> Result<()
         data: Set(event.data),
         ip_address: Set(event.ip_address),
         request_id: Set(event.request_id),
-    };
-    Entity::insert(row).exec_without_returning(db).await.map(drop)
+    }
+}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, event: Model) -> Result<(), DbErr> {
+    Entity::insert(active(event)).exec_without_returning(db).await.map(drop)
+}
+
+/// Inserts many rows, a few hundred in a statement.
+pub(super) async fn insert_many(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<(), DbErr> {
+    let mut rows = rows.into_iter().map(active).peekable();
+    while rows.peek().is_some() {
+        Entity::insert_many(rows.by_ref().take(crate::db::ROWS)).exec_without_returning(db).await?;
+    }
+    Ok(())
 }
 
 /// Which events are in a list; an absent condition holds for all.

@@ -18,8 +18,26 @@ pub use super::model::Filter;
 /// # Errors
 /// Whatever the database says.
 pub async fn record(app: &App, db: &impl ConnectionTrait, actor: &Actor, new: NewEvent) -> Result<()> {
+    Ok(model::insert(db, row(app, actor, new)).await?)
+}
+
+/// Records many facts in the transaction that made them true.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn record_many(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    new: Vec<NewEvent>,
+) -> Result<()> {
+    let rows = new.into_iter().map(|new| row(app, actor, new)).collect();
+    Ok(model::insert_many(db, rows).await?)
+}
+
+fn row(app: &App, actor: &Actor, new: NewEvent) -> Model {
     let (subject_type, subject_id) = new.subject.parts();
-    let event = Model {
+    Model {
         id: app.fresh_id(),
         tenant_id: new.tenant_id,
         kind: new.kind.as_str().to_owned(),
@@ -30,8 +48,7 @@ pub async fn record(app: &App, db: &impl ConnectionTrait, actor: &Actor, new: Ne
         data: new.data,
         ip_address: actor.origin.ip_address.clone(),
         request_id: actor.origin.request_id.clone(),
-    };
-    Ok(model::insert(db, event).await?)
+    }
 }
 
 /// One page of a tenant's events, latest first. The caller has checked that they may be seen.

@@ -42,6 +42,9 @@ const SECRET_BEARING: [&str; 7] = [
     "resetPassword",
 ];
 
+/// Root fields whose request body may be large.
+const BULK: [&str; 1] = ["inviteMany"];
+
 /// A document that passed.
 #[derive(Debug)]
 pub enum Passed {
@@ -53,6 +56,8 @@ pub enum Passed {
         query: String,
         /// Variables with defaults filled in.
         variables: Value,
+        /// Whether it is a bulk operation and nothing else, whose body may be large.
+        bulk: bool,
     },
 }
 
@@ -134,7 +139,8 @@ impl Gate {
             return self.introspect(&document, operation, &coerced).map(Passed::Introspection);
         }
         let variables = serde_json::to_value(coerced.into_inner()).unwrap_or_default();
-        Ok(Passed::Execute { query: document.to_string(), variables })
+        let bulk = operation.root_fields(&document).all(|field| BULK.contains(&field.name.as_str()));
+        Ok(Passed::Execute { query: document.to_string(), variables, bulk })
     }
 
     fn introspect(

@@ -108,25 +108,31 @@ pub(super) async fn post(request: &Request, body: poem::Body, Data(state): Data<
     if !is_json(request.content_type()) {
         return bad(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.");
     }
-    let bytes = match body.into_bytes_limit(state.app.config.body_limit).await {
+    let config = &state.app.config;
+    // Whoever is signed in may send a long list of people; the document itself is held to the common limit.
+    let known =
+        bearer(request).is_some_and(|token| state.app.access_keys.verify(&state.app, token).is_some());
+    let most = if known { config.bulk_body_limit } else { config.body_limit };
+    let bytes = match body.into_bytes_limit(most).await {
         Ok(bytes) => bytes,
-        Err(ReadBodyError::PayloadTooLarge) => {
-            let message = format!("A body has at most {} bytes.", state.app.config.body_limit);
-            return bad(StatusCode::PAYLOAD_TOO_LARGE, &message);
-        }
+        Err(ReadBodyError::PayloadTooLarge) => return too_large(media, most),
         Err(_) => return bad(StatusCode::BAD_REQUEST, "The body could not be read."),
     };
     let parameters: Parameters = match read_parameters(&bytes) {
         Ok(parameters) => parameters,
         Err(message) => return bad(StatusCode::BAD_REQUEST, &message),
     };
+    if parameters.query.len() > config.body_limit {
+        return too_large(media, config.body_limit);
+    }
+    let large = bytes.len() > config.body_limit;
     let origin = origin(request);
     let bearer = bearer(request).map(str::to_owned);
     let state = state.clone();
     let span = tracing::info_span!("graphql", request_id = origin.request_id);
     // A client that goes away drops this handler, not what it has begun: the work runs in a task of its own.
     let work = tokio::spawn(
-        async move { respond(&state, parameters, bearer, origin, media).await }.instrument(span),
+        async move { respond(&state, parameters, large, bearer, origin, media).await }.instrument(span),
     );
     match work.await {
         Ok(response) => response,
@@ -175,6 +181,7 @@ fn origin(request: &Request) -> Origin {
 async fn respond(
     state: &State,
     parameters: Parameters,
+    large: bool,
     bearer: Option<String>,
     origin: Origin,
     media: Media,
@@ -194,7 +201,8 @@ async fn respond(
     match state.gate.check(&parameters.query, name, &variables, introspection) {
         Err(refused) => refuse(media.request_error(), media, &refused),
         Ok(Passed::Introspection(answer)) => answer_with(StatusCode::OK, media, Json(answer).into_response()),
-        Ok(Passed::Execute { query, variables }) => {
+        Ok(Passed::Execute { bulk: false, .. }) if large => too_large(media, state.app.config.body_limit),
+        Ok(Passed::Execute { query, variables, .. }) => {
             let request = GraphQLRequest::new(query).variables(Variables::from_json(variables));
             let request = match parameters.operation_name {
                 Some(name) => request.operation_name(name),
@@ -248,6 +256,11 @@ fn answer_with(status: StatusCode, media: Media, mut response: Response) -> Resp
 
 fn refuse(status: StatusCode, media: Media, refused: &Refused) -> Response {
     answer_with(status, media, Json(json!({ "errors": refused.0 })).into_response())
+}
+
+fn too_large(media: Media, most: usize) -> Response {
+    let message = format!("A body has at most {most} bytes.");
+    refuse(StatusCode::PAYLOAD_TOO_LARGE, media, &Refused(vec![error("BAD_REQUEST", &message)]))
 }
 
 fn error(code: &str, message: &str) -> Value {

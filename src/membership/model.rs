@@ -140,6 +140,19 @@ pub(super) fn users_with_roles(tenant: TenantId, roles: &[RoleId]) -> SelectStat
         .into_query()
 }
 
+/// Memberships of some users in a tenant, active or not.
+pub(super) async fn of_users(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    users: &[UserId],
+) -> Result<Vec<Model>, DbErr> {
+    let mut found = Vec::new();
+    for users in users.chunks(crate::db::ROWS) {
+        found.extend(scoped(tenant).filter(Column::UserId.is_in(users.iter().copied())).all(db).await?);
+    }
+    Ok(found)
+}
+
 /// Active memberships of some users in some tenants.
 pub(super) async fn active_in_tenants(
     db: &impl ConnectionTrait,

@@ -93,8 +93,8 @@ impl ActiveModelBehavior for ActiveModel {}
 /// States in which something is still to be done.
 const OPEN: [DeliveryState; 2] = [DeliveryState::Queued, DeliveryState::Retrying];
 
-pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
-    let row = ActiveModel {
+fn active(row: Model) -> ActiveModel {
+    ActiveModel {
         id: Set(row.id),
         tenant_id: Set(row.tenant_id),
         kind: Set(row.kind),
@@ -109,8 +109,20 @@ pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), 
         give_up_at: Set(row.give_up_at),
         lease_until: Set(row.lease_until),
         last_reply: Set(row.last_reply),
-    };
-    Entity::insert(row).exec_without_returning(db).await.map(drop)
+    }
+}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+    Entity::insert(active(row)).exec_without_returning(db).await.map(drop)
+}
+
+/// Inserts many rows, a few hundred in a statement.
+pub(super) async fn insert_many(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<(), DbErr> {
+    let mut rows = rows.into_iter().map(active).peekable();
+    while rows.peek().is_some() {
+        Entity::insert_many(rows.by_ref().take(crate::db::ROWS)).exec_without_returning(db).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[OutboxId]) -> Result<Vec<Model>, DbErr> {

@@ -54,10 +54,27 @@ pub struct NewMail {
 /// # Errors
 /// Whatever the database says.
 pub async fn enqueue(app: &App, db: &impl ConnectionTrait, new: NewMail) -> Result<OutboxId> {
+    let row = row(app, new);
+    let id = row.id;
+    model::insert(db, row).await?;
+    Ok(id)
+}
+
+/// Owes many mails; their identifiers in the same order.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn enqueue_many(app: &App, db: &impl ConnectionTrait, new: Vec<NewMail>) -> Result<Vec<OutboxId>> {
+    let rows: Vec<Model> = new.into_iter().map(|new| row(app, new)).collect();
+    let ids = rows.iter().map(|row| row.id).collect();
+    model::insert_many(db, rows).await?;
+    Ok(ids)
+}
+
+fn row(app: &App, new: NewMail) -> Model {
     let now = app.clock.now();
-    let id = app.fresh_id();
-    let row = Model {
-        id,
+    Model {
+        id: app.fresh_id(),
         tenant_id: new.tenant_id,
         kind: new.kind,
         subject_id: new.subject_id,
@@ -71,9 +88,7 @@ pub async fn enqueue(app: &App, db: &impl ConnectionTrait, new: NewMail) -> Resu
         give_up_at: new.give_up_at,
         lease_until: None,
         last_reply: None,
-    };
-    model::insert(db, row).await?;
-    Ok(id)
+    }
 }
 
 /// A mail whose reason is gone is not sent any more; one that was sent stays sent.

@@ -77,6 +77,15 @@ pub(super) async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result
     Entity::find().filter(Column::EmailNorm.eq(email.norm())).one(db).await
 }
 
+/// Accounts among canonical addresses.
+pub(super) async fn by_emails(db: &impl ConnectionTrait, norms: &[&str]) -> Result<Vec<Model>, DbErr> {
+    let mut found = Vec::new();
+    for norms in norms.chunks(db::ROWS) {
+        found.extend(Entity::find().filter(Column::EmailNorm.is_in(norms.iter().copied())).all(db).await?);
+    }
+    Ok(found)
+}
+
 pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
 }

@@ -83,6 +83,14 @@ pub async fn by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option
     Ok(model::by_email(db, email).await?)
 }
 
+/// Accounts among canonical addresses.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_emails(db: &impl ConnectionTrait, norms: &[&str]) -> Result<Vec<Model>> {
+    Ok(model::by_emails(db, norms).await?)
+}
+
 /// Accounts by identifier.
 ///
 /// # Errors

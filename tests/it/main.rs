@@ -6,6 +6,7 @@
 
 mod accept;
 mod account;
+mod bulk;
 mod cli;
 mod crash;
 mod decide;

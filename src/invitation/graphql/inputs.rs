@@ -57,6 +57,87 @@ pub(super) struct InviteInput {
     pub(super) on_conflict: OnConflict,
 }
 
+/// People to invite by mail.
+#[derive(InputObject)]
+pub(super) struct InviteManyInput {
+    /// Tenant to invite into; the active one by default.
+    pub(super) tenant_id: Option<ID>,
+    /// Whom to invite, at most 1000.
+    pub(super) rows: Vec<InviteRow>,
+    /// Say what would become of each row, and change nothing.
+    #[graphql(default)]
+    pub(super) dry_run: bool,
+}
+
+/// One person to invite.
+#[derive(InputObject)]
+pub(super) struct InviteRow {
+    /// Address to invite; one that is none is an outcome of its row.
+    pub(super) email: String,
+    /// Name of the invitee, a default for theirs.
+    pub(super) name: Option<String>,
+    /// Key of the role on offer.
+    #[graphql(default = "member")]
+    pub(super) role_key: String,
+    /// Note to the invitee, plain text of at most 500 characters.
+    pub(super) note: Option<String>,
+    /// JSON object of the inviting application, at most 4096 bytes.
+    pub(super) metadata: Option<JsonValue>,
+    /// Language of the mail, as a language tag; `en` by default.
+    pub(super) locale: Option<String>,
+}
+
+impl From<InviteRow> for service::Row {
+    fn from(row: InviteRow) -> Self {
+        Self {
+            email: row.email,
+            name: row.name,
+            role_key: row.role_key,
+            note: row.note,
+            metadata: row.metadata.map(|json| json.0),
+            locale: row.locale,
+        }
+    }
+}
+
+/// What became of one row.
+#[derive(SimpleObject)]
+pub(super) struct InviteResult {
+    /// Place of the row in `rows`, from 0.
+    pub(super) row: i32,
+    /// Address as it was given.
+    pub(super) email: String,
+    /// What became of it.
+    pub(super) outcome: service::Outcome,
+    /// Sentence for a person that says why it was not invited; null when it was.
+    pub(super) message: Option<String>,
+    /// Invitation that was made, or is pending already.
+    pub(super) invitation: Option<InvitationObject>,
+}
+
+impl From<service::RowResult> for InviteResult {
+    fn from(result: service::RowResult) -> Self {
+        Self {
+            row: i32::try_from(result.row).unwrap_or(i32::MAX),
+            email: result.email,
+            outcome: result.outcome,
+            message: result.message,
+            invitation: result.invitation.map(InvitationObject::managed),
+        }
+    }
+}
+
+/// Outcome of `inviteMany`.
+#[derive(SimpleObject)]
+pub(super) struct InviteManyPayload {
+    /// One per row, in their order; empty when the whole was refused.
+    pub(super) results: Vec<InviteResult>,
+    /// How many were invited, or would be in a dry run.
+    pub(super) invited: i32,
+    /// Why the whole was refused; empty when it was not.
+    pub(super) user_errors: Vec<UserError>,
+}
+
 /// Invitation to send again.
 #[derive(InputObject)]
 pub(super) struct ResendInvitationInput {

@@ -5,15 +5,15 @@ use secrecy::SecretString;
 
 use super::inputs::{
     AcceptInvitationInput, AcceptInvitationPayload, CancelInvitationInput, CancelInvitationPayload,
-    DeclineInvitationInput, DeclineInvitationPayload, InviteInput, InvitePayload, ResendInvitationInput,
-    ResendInvitationPayload,
+    DeclineInvitationInput, DeclineInvitationPayload, InviteInput, InviteManyInput, InviteManyPayload,
+    InvitePayload, ResendInvitationInput, ResendInvitationPayload,
 };
 use super::object::InvitationObject;
 use crate::auth::graphql::ViewerObject;
 use crate::graphql::{
-    GqlResult, RequestContext as _, parse_id, parse_optional_id, settle_with, show_refused,
+    GqlResult, RequestContext as _, parse_id, parse_optional_id, settle, settle_with, show_refused,
 };
-use crate::invitation::service::{self, Accept, Accepted, Invite};
+use crate::invitation::service::{self, Accept, Accepted, Invite, Outcome};
 use crate::membership::graphql::MembershipObject;
 
 /// Mutations of this slice.
@@ -60,6 +60,30 @@ impl InvitationMutation {
                 })
             }
         })
+    }
+
+    /// Invites up to 1000 people by mail; needs INVITE. Each row has an outcome, and one bad row blocks no other.
+    ///
+    /// With `dryRun` nothing is changed. The call counts once against the caller's quota, its rows count against
+    /// those of the tenant and of each address. The same rows again are PENDING, so that it is safe to repeat.
+    async fn invite_many(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to invite.")] input: InviteManyInput,
+    ) -> Option<GqlResult<InviteManyPayload>> {
+        let done = async {
+            let tenant_id = parse_optional_id("tenantId", "tenant", input.tenant_id.as_ref())?;
+            let rows: Vec<service::Row> = input.rows.into_iter().map(Into::into).collect();
+            service::invite_many(ctx.app(), ctx.actor(), tenant_id, &rows, input.dry_run).await
+        };
+        Some(settle(done.await, |results, user_errors| {
+            let results = results.unwrap_or_default();
+            let counts =
+                |r: &&service::RowResult| matches!(r.outcome, Outcome::Invited | Outcome::WillInvite);
+            let invited = i32::try_from(results.iter().filter(counts).count()).unwrap_or(i32::MAX);
+            let results = results.into_iter().map(Into::into).collect();
+            InviteManyPayload { results, invited, user_errors }
+        }))
     }
 
     /// Sends a pending or expired invitation again, with a new link and a new expiry; needs INVITE.

@@ -127,8 +127,8 @@ fn scoped(tenant: TenantId) -> Select<Entity> {
     Entity::find().filter(Column::TenantId.eq(tenant))
 }
 
-pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
-    let row = ActiveModel {
+fn active(row: Model) -> ActiveModel {
+    ActiveModel {
         id: Set(row.id),
         tenant_id: Set(row.tenant_id),
         email: Set(row.email),
@@ -153,8 +153,20 @@ pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), 
         expires_at: Set(row.expires_at),
         decided_at: Set(row.decided_at),
         accepted_by: Set(row.accepted_by),
-    };
-    Entity::insert(row).exec_without_returning(db).await.map(drop)
+    }
+}
+
+pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+    Entity::insert(active(row)).exec_without_returning(db).await.map(drop)
+}
+
+/// Inserts many rows, a few hundred in a statement.
+pub(super) async fn insert_many(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<(), DbErr> {
+    let mut rows = rows.into_iter().map(active).peekable();
+    while rows.peek().is_some() {
+        Entity::insert_many(rows.by_ref().take(crate::db::ROWS)).exec_without_returning(db).await?;
+    }
+    Ok(())
 }
 
 /// The invitation with this identifier in whatever tenant; whoever asks checks the tenant, token or address.
@@ -176,6 +188,20 @@ pub(super) async fn pending(
         .filter(Column::Status.eq(InvitationStatus::Pending))
         .one(db)
         .await
+}
+
+/// Invitations of a tenant to some canonical addresses that are recorded as pending, overdue or not.
+pub(super) async fn pending_among(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    norms: &[&str],
+) -> Result<Vec<Model>, DbErr> {
+    let mut found = Vec::new();
+    for norms in norms.chunks(crate::db::ROWS) {
+        let pending = scoped(tenant).filter(Column::Status.eq(InvitationStatus::Pending));
+        found.extend(pending.filter(Column::EmailNorm.is_in(norms.iter().copied())).all(db).await?);
+    }
+    Ok(found)
 }
 
 pub(super) async fn count_pending(

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::event::{self, EventKind, NewEvent, Subject};
-use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
+use crate::id::{TenantId, TypedId as _};
 use crate::invitation::Refused;
 use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
 use crate::keys::TokenKind;
@@ -98,8 +98,8 @@ pub struct Invited {
 }
 
 /// The checked input.
-struct Checked {
-    email: Email,
+pub(super) struct Checked {
+    pub(super) email: Email,
     name: Option<String>,
     note: Option<String>,
     metadata: Option<Value>,
@@ -156,13 +156,13 @@ pub async fn invite_owner(
     Ok(invite_in(app, db, actor, &authority, &checked, role).await?.invitation)
 }
 
-fn is_duplicate(error: &Error) -> bool {
+pub(super) fn is_duplicate(error: &Error) -> bool {
     let Error::Internal(cause) = error else { return false };
     let violated = cause.downcast_ref::<sea_orm::DbErr>().and_then(Unique::violated);
     violated == Some(Unique::PendingInvitation)
 }
 
-fn check(app: &App, input: &Invite) -> Result<Checked> {
+pub(super) fn check(app: &App, input: &Invite) -> Result<Checked> {
     let email = Email::parse(&input.email).map_err(|e| Error::bad_input("email", e.to_string()))?;
     let name = input.name.as_deref().filter(|name| !name.trim().is_empty());
     Ok(Checked {
@@ -274,38 +274,44 @@ async fn reserve(
     email: &Email,
 ) -> Result<()> {
     require_room(app, db, tenant).await?;
-    let limits = app.config.limits;
-    let day = TimeDelta::days(1);
-    let inviter = actor.user_id().map(UserId::global);
-    let quotas = [
-        (
-            Limit::new("invites-inviter", limits.invites_per_hour, TimeDelta::hours(1)),
-            inviter,
-            "by you in an hour",
-        ),
-        (
-            Limit::new("invites-tenant", limits.invites_per_tenant_day, day),
-            Some(tenant.global()),
-            "by this tenant in a day",
-        ),
-        (
-            Limit::new("invites-recipient", limits.invites_per_recipient_day, day),
-            Some(email.norm().to_owned()),
-            "to this address in a day",
-        ),
-    ];
-    for (limit, subject, what) in quotas {
-        let Some(subject) = subject else { continue };
-        if let Some(wait) = limits::try_reserve(app, db, limit, &subject).await? {
-            let message = format!(
-                "At most {} invitations can be sent {what}; try again in {} seconds.",
-                limit.most,
-                wait.as_secs()
-            );
-            return Err(Error::refused(ErrorCode::QuotaExceeded, message));
-        }
+    reserve_call(app, db, actor).await?;
+    let per_tenant = (per_tenant(app), tenant.global(), "by this tenant in a day");
+    let per_recipient = (per_recipient(app), email.norm().to_owned(), "to this address in a day");
+    for (limit, subject, what) in [per_tenant, per_recipient] {
+        reserve_one(app, db, limit, &subject, what).await?;
     }
     Ok(())
+}
+
+/// Counts one call against the inviter's quota.
+pub(super) async fn reserve_call(app: &App, db: &impl ConnectionTrait, actor: &Actor) -> Result<()> {
+    let Some(inviter) = actor.user_id() else { return Ok(()) };
+    let limit = Limit::new("invites-inviter", app.config.limits.invites_per_hour, TimeDelta::hours(1));
+    reserve_one(app, db, limit, &inviter.global(), "by you in an hour").await
+}
+
+pub(super) fn per_tenant(app: &App) -> Limit {
+    Limit::new("invites-tenant", app.config.limits.invites_per_tenant_day, TimeDelta::days(1))
+}
+
+pub(super) fn per_recipient(app: &App) -> Limit {
+    Limit::new("invites-recipient", app.config.limits.invites_per_recipient_day, TimeDelta::days(1))
+}
+
+async fn reserve_one(
+    app: &App,
+    db: &impl ConnectionTrait,
+    limit: Limit,
+    subject: &str,
+    what: &str,
+) -> Result<()> {
+    let Some(wait) = limits::try_reserve(app, db, limit, subject).await? else { return Ok(()) };
+    let message = format!(
+        "At most {} invitations can be sent {what}; try again in {} seconds.",
+        limit.most,
+        wait.as_secs()
+    );
+    Err(Error::refused(ErrorCode::QuotaExceeded, message))
 }
 
 async fn insert(
@@ -316,18 +322,22 @@ async fn insert(
     input: &Checked,
     role: &Role,
 ) -> Result<Invited> {
+    let mut invitation = draft(app, actor, tenant_id, input, role);
+    if input.delivery == Delivery::Email {
+        invitation.outbox_id = Some(outbox::service::enqueue(app, db, super::mail::owed(&invitation)).await?);
+    }
+    model::insert(db, invitation.clone()).await?;
+    event::service::record(app, db, actor, created(&invitation, role)).await?;
+    let link = (input.delivery == Delivery::LinkOnly)
+        .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, invitation.id.uuid(), 0)));
+    Ok(Invited { invitation, created: true, link })
+}
+
+/// The row of a new invitation, without its mail.
+pub(super) fn draft(app: &App, actor: &Actor, tenant_id: TenantId, input: &Checked, role: &Role) -> Model {
     let now = app.clock.now();
-    let id = app.fresh_id();
-    let expires_at = now + input.lifetime;
-    let outbox_id: Option<OutboxId> = match input.delivery {
-        Delivery::Email => {
-            let mail = super::mail::owed(tenant_id, id, 0, expires_at);
-            Some(outbox::service::enqueue(app, db, mail).await?)
-        }
-        Delivery::LinkOnly => None,
-    };
-    let invitation = Model {
-        id,
+    Model {
+        id: app.fresh_id(),
         tenant_id,
         email: input.email.typed().to_owned(),
         email_norm: input.email.norm().to_owned(),
@@ -345,19 +355,18 @@ async fn insert(
         generation: 0,
         resends: 0,
         lifetime_seconds: input.lifetime.num_seconds(),
-        outbox_id,
+        outbox_id: None,
         created_at: now,
         issued_at: now,
-        expires_at,
+        expires_at: now + input.lifetime,
         decided_at: None,
         accepted_by: None,
-    };
-    model::insert(db, invitation.clone()).await?;
-    let created = NewEvent::of(EventKind::InvitationCreated, Some(tenant_id), Subject::Invitation(id)).with(
-        json!({ "roleKey": role.key, "delivery": if outbox_id.is_some() { "EMAIL" } else { "LINK_ONLY" } }),
-    );
-    event::service::record(app, db, actor, created).await?;
-    let link = (input.delivery == Delivery::LinkOnly)
-        .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, id.uuid(), 0)));
-    Ok(Invited { invitation, created: true, link })
+    }
+}
+
+/// The event of a new invitation.
+pub(super) fn created(invitation: &Model, role: &Role) -> NewEvent {
+    let delivery = if invitation.outbox_id.is_some() { "EMAIL" } else { "LINK_ONLY" };
+    NewEvent::of(EventKind::InvitationCreated, Some(invitation.tenant_id), Subject::Invitation(invitation.id))
+        .with(json!({ "roleKey": role.key, "delivery": delivery }))
 }

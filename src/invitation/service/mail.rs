@@ -4,9 +4,8 @@ use lettre::message::Mailbox;
 use sea_orm::ConnectionTrait;
 
 use crate::app::App;
-use crate::clock::Instant;
 use crate::error::{Error, Result};
-use crate::id::{InvitationId, TenantId, TypedId as _};
+use crate::id::{InvitationId, TypedId as _};
 use crate::invitation::model::{self, InvitationStatus, Model};
 use crate::keys::TokenKind;
 use crate::mail::{InvitationMail, Mail, mailbox};
@@ -15,15 +14,15 @@ use crate::outbox::{MailKind, OutboxMail};
 use crate::tenant::TenantStatus;
 use crate::{role, tenant, user};
 
-/// The outbox row that owes the mail of one generation.
-pub(super) fn owed(tenant: TenantId, id: InvitationId, generation: i64, give_up_at: Instant) -> NewMail {
+/// The outbox row that owes the mail of an invitation's present generation.
+pub(super) fn owed(row: &Model) -> NewMail {
     NewMail {
         kind: MailKind::Invitation,
-        tenant_id: Some(tenant),
-        subject_id: id.uuid(),
+        tenant_id: Some(row.tenant_id),
+        subject_id: row.id.uuid(),
         recipient_id: None,
-        generation,
-        give_up_at,
+        generation: row.generation,
+        give_up_at: row.expires_at,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be done with invitations, a file per operation.
 
 mod accept;
+mod bulk;
 mod decide;
 mod expire;
 mod ground;
@@ -23,6 +24,7 @@ use crate::tenant::Tenant;
 use crate::{membership, tenant};
 
 pub use accept::{Accept, Accepted, accept};
+pub use bulk::{Outcome, Row, RowResult, invite_many, invite_rows};
 pub use decide::{cancel, decline};
 pub use expire::expire_due;
 pub use ground::{cancel_all, cancel_unentitled, erase, is_offered};

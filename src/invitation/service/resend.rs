@@ -74,7 +74,7 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
     outbox::service::suppress(&txn, old_mail).await?;
     let generation = row.generation + 1;
     let expires_at = now + TimeDelta::seconds(row.lifetime_seconds);
-    let mail = super::mail::owed(row.tenant_id, row.id, generation, expires_at);
+    let mail = super::mail::owed(&Model { generation, expires_at, ..row.clone() });
     let outbox_id = outbox::service::enqueue(app, &txn, mail).await?;
     match model::reissue(&txn, &row, outbox_id, now, expires_at).await {
         Ok(true) => {}

@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::SelectStatement;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{MembershipId, RoleId, TenantId};
+use crate::id::{MembershipId, RoleId, TenantId, UserId};
 use crate::membership::Membership;
 use crate::membership::model::{self, MembershipStatus};
 use crate::role;
@@ -51,6 +51,18 @@ pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
 /// Whatever the database says.
 pub async fn with_role(db: &impl ConnectionTrait, tenant: TenantId, role: RoleId) -> Result<Vec<Membership>> {
     Ok(model::with_role(db, tenant, role).await?)
+}
+
+/// Memberships of some users in a tenant, active or not.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn of_users(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    users: &[UserId],
+) -> Result<Vec<Membership>> {
+    Ok(model::of_users(db, tenant, users).await?)
 }
 
 /// A query for the users who are active members of a tenant with one of the roles.

@@ -59,6 +59,11 @@ impl Client {
     /// Sends an operation and returns the whole answer.
     pub async fn ask(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
+        self.send(self.request(&body.to_string())).await.json()
+    }
+
+    /// A body on its way to the endpoint, with the access token if there is one.
+    pub fn request(&self, body: &str) -> Request {
         let mut request = Request::builder()
             .method(poem::http::Method::POST)
             .uri_str("/graphql")
@@ -66,7 +71,7 @@ impl Client {
         if let Some(token) = &self.access {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        self.send(request.body(body.to_string())).await.json()
+        request.body(body.to_owned())
     }
 
     /// Sends a mutation with one input and returns its payload.
