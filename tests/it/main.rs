@@ -18,6 +18,7 @@ mod expiry;
 mod invite;
 mod layers;
 mod list;
+mod matrix;
 mod mirrored;
 mod node;
 mod pages;
