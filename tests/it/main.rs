@@ -20,6 +20,7 @@ mod layers;
 mod list;
 mod matrix;
 mod mirrored;
+mod models;
 mod node;
 mod pages;
 mod preview;

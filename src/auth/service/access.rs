@@ -5,7 +5,7 @@ use std::fmt;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::TimeDelta;
+use chrono::{SubsecRound as _, TimeDelta};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -110,7 +110,8 @@ impl AccessKeys {
     /// When signing fails, which a sound key rules out.
     pub fn sign(&self, app: &App, grant: Grant) -> Result<(String, Instant)> {
         let now = app.clock.now();
-        let expires_at = now + app.config.access_ttl;
+        // A JWT counts whole seconds; what is said beside it is the same moment.
+        let expires_at = (now + app.config.access_ttl).trunc_subsecs(0);
         let claims = Claims {
             iss: app.config.public_url.clone(),
             aud: app.config.public_url.clone(),
