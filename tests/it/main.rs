@@ -38,3 +38,4 @@ mod support;
 mod tenancy;
 mod tenants;
 mod tokens;
+mod walkthrough;
