@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 use crate::permission::Permission;
 
@@ -232,8 +232,36 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(_) => Self::Overloaded(Duration::from_secs(1)),
+            other if passes(&other) => {
+                tracing::warn!(cause = ?other, "the database gave a statement up");
+                Self::Overloaded(Duration::from_secs(1))
+            }
             other => Self::internal(other),
         }
+    }
+}
+
+/// Whether the same request may succeed in a moment: the statement lost a race or its time, or the database is going
+/// away or not there yet. PostgreSQL says so by its codes (appendix A of its manual).
+fn passes(error: &DbErr) -> bool {
+    let (DbErr::Exec(cause) | DbErr::Query(cause) | DbErr::Conn(cause)) = error else { return false };
+    let RuntimeErr::SqlxError(cause) = cause else { return false };
+    match &**cause {
+        sqlx::Error::Io(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(refused) => refused.code().is_some_and(|code| {
+            if code.len() == 5 {
+                // Lost races and dead locks; time-outs; connections; too many of them; shutting down.
+                return ["40", "55P03", "57014", "08", "53", "57P"]
+                    .iter()
+                    .any(|class| code.starts_with(class));
+            }
+            // SQLite: busy, locked, input and output, disk full; the bits above the eighth say more.
+            code.parse::<u32>().is_ok_and(|code| [5, 6, 10, 13].contains(&(code & 0xff)))
+        }),
+        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType};
 use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
@@ -84,9 +84,9 @@ pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[TenantId]) -> Resul
     Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
 }
 
-/// Locks a tenant's row until the transaction ends. On SQLite a writing transaction is alone anyway.
-pub(super) async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {
-    Entity::find().filter(Column::Id.eq(id)).lock_exclusive().one(db).await.map(drop)
+/// Locks a tenant's row until the transaction ends. SQLite needs none: its writers come one after another.
+pub(super) async fn lock(db: &impl ConnectionTrait, id: TenantId, kind: LockType) -> Result<(), DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).lock(kind).one(db).await.map(drop)
 }
 
 pub(super) async fn by_slug(db: &impl ConnectionTrait, slug: &str) -> Result<Option<Model>, DbErr> {

@@ -1,5 +1,6 @@
 //! What can be done with tenants.
 
+use sea_orm::sea_query::LockType;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::model::{self, Filter, Model, TenantStatus};
@@ -84,12 +85,21 @@ pub async fn find(db: &impl ConnectionTrait, id: TenantId) -> Result<Option<Mode
     Ok(model::by_ids(db, &[id]).await?.pop())
 }
 
-/// Locks a tenant until the transaction ends, so that two who change its members see each other's change.
+/// Locks a tenant until the transaction ends, so that two who change it or its members see each other's change. Rows
+/// that refer to it can be inserted meanwhile.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<()> {
-    Ok(model::lock(db, id).await?)
+    Ok(model::lock(db, id, LockType::NoKeyUpdate).await?)
+}
+
+/// Holds a tenant and its members as they are until the transaction ends; many may hold it at once.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn hold(db: &impl ConnectionTrait, id: TenantId) -> Result<()> {
+    Ok(model::lock(db, id, LockType::Share).await?)
 }
 
 /// The tenants with these identifiers.

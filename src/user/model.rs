@@ -4,7 +4,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType, SelectStatement};
 use sea_orm::{Condition, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
@@ -84,6 +84,12 @@ pub(super) async fn by_emails(db: &impl ConnectionTrait, norms: &[&str]) -> Resu
         found.extend(Entity::find().filter(Column::EmailNorm.is_in(norms.iter().copied())).all(db).await?);
     }
     Ok(found)
+}
+
+/// The account with this identifier, its row locked until the transaction ends. SQLite needs no lock: its writers come
+/// one after another.
+pub(super) async fn locked(db: &impl ConnectionTrait, id: UserId) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await
 }
 
 pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Model>, DbErr> {

@@ -113,6 +113,14 @@ pub async fn get(db: &impl ConnectionTrait, id: UserId) -> Result<Model> {
     model::by_ids(db, &[id]).await?.pop().ok_or_else(|| Error::not_found("user"))
 }
 
+/// The account with this identifier as it stays until the transaction ends: nobody changes its password meanwhile.
+///
+/// # Errors
+/// `NOT_FOUND`.
+pub async fn get_locked(db: &impl ConnectionTrait, id: UserId) -> Result<Model> {
+    model::locked(db, id).await?.ok_or_else(|| Error::not_found("user"))
+}
+
 /// Whether anybody administers the platform yet.
 ///
 /// # Errors

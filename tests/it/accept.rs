@@ -140,13 +140,7 @@ async fn whoever_became_a_member_meanwhile_keeps_their_role() {
     let acme = app.owner_of("acme").await;
     let globex = app.owner_of("globex").await;
     let pending = acme.invite(json!({ "email": "owner@globex.test", "roleKey": "admin" })).await;
-    app.sql(
-        "INSERT INTO membership (id, tenant_id, user_id, role_id, status, joined_at)
-         SELECT X'01', t.id, u.id, r.id, 'active', '2026-03-02T12:00:00+00:00' FROM tenant t, \"user\" u, role r
-         WHERE t.slug = 'acme' AND u.email = 'owner@globex.test' AND r.tenant_id = t.id AND r.key = 'member'",
-    )
-    .await;
-    app.sql("UPDATE membership SET id = X'01000000000070008000000000000001' WHERE id = X'01'").await;
+    app.put("acme", "owner@globex.test", "member").await;
     let payload = globex.accept(json!({ "invitationId": pending["invitation"]["id"] })).await;
     assert_eq!(payload["userErrors"], json!([]));
     assert_eq!(payload["invitation"]["status"], "ACCEPTED");

@@ -121,19 +121,6 @@ fn production_refuses_to_start_half_configured_and_check_lists_everything() {
 }
 
 #[test]
-fn flush_wants_the_databases_name() {
-    let folder = folder();
-    superuser(&folder, "root@platform.test", PASSWORD);
-    for args in [&["flush"][..], &["flush", "other.db"]] {
-        let refused = run(folder.path(), args);
-        assert_eq!(code(&refused), 2);
-        assert!(stderr(&refused).contains("guestlist flush guestlist.db"), "{}", stderr(&refused));
-    }
-    assert_eq!(code(&run(folder.path(), &["flush", "guestlist.db"])), 0);
-    assert_eq!(code(&superuser(&folder, "root@platform.test", PASSWORD)), 0, "nobody is left");
-}
-
-#[test]
 fn schema_routes_migrations_and_settings_are_printed() {
     let folder = folder();
     assert_eq!(stdout(&run(folder.path(), &["schema"])).trim_end(), guestlist::schema::sdl().trim_end());
@@ -182,62 +169,6 @@ fn mail_test_shows_the_servers_answer_or_says_where_to_look() {
 }
 
 #[test]
-fn what_stands_in_the_way_of_starting_is_a_sentence() {
-    let folder = folder();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let output = command(folder.path(), &["serve"]).env("GUESTLIST_LISTEN", &address).output().unwrap();
-    assert_eq!(code(&output), 69);
-    assert!(stderr(&output).contains("cannot listen on") && stderr(&output).contains("GUESTLIST_LISTEN"));
-
-    let file = folder.path().join("file");
-    std::fs::write(&file, "not a folder").unwrap();
-    let output = command(folder.path(), &["migrate"]).env("GUESTLIST_DATA_DIR", &file).output().unwrap();
-    assert_eq!(code(&output), 69);
-    assert!(
-        stderr(&output).contains("cannot write to") && stderr(&output).contains("GUESTLIST_DATA_DIR"),
-        "{}",
-        stderr(&output)
-    );
-
-    let url = format!("sqlite://{}", file.display());
-    let output = command(folder.path(), &["migrate"]).env("GUESTLIST_DATABASE_URL", url).output().unwrap();
-    assert_eq!(code(&output), 69);
-    assert!(stderr(&output).contains("cannot be used"), "{}", stderr(&output));
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "not a folder", "and it is left as it was");
-
-    let output =
-        command(folder.path(), &["migrate"]).env("GUESTLIST_DATABASE_URL", "mysql://x/y").output().unwrap();
-    assert_eq!(code(&output), 78);
-}
-
-#[test]
-fn the_first_run_says_where_everything_is_and_r18_a_second_server_is_refused() {
-    let folder = folder();
-    let server = Serving::start(folder.path(), &[]);
-    for words in [
-        "development (loopback only)",
-        "created, 12 migrations applied",
-        "/schema.graphql",
-        "/graphiql",
-        "/dev/mail",
-    ] {
-        assert!(server.banner.contains(words), "{words}: {}", server.banner);
-    }
-    let second = command(folder.path(), &["serve"]).env("GUESTLIST_LISTEN", "127.0.0.1:0").output().unwrap();
-    assert_eq!(code(&second), 69);
-    assert!(stderr(&second).contains("another guestlist process uses"), "{}", stderr(&second));
-    assert_eq!(code(&superuser(&folder, "root@platform.test", PASSWORD)), 0, "commands work beside a server");
-    assert_eq!(
-        code(&run(folder.path(), &["flush", "guestlist.db"])),
-        69,
-        "but for deleting everything under it"
-    );
-    server.kill();
-    assert!(Serving::start(folder.path(), &[]).banner.contains("up to date"));
-}
-
-#[test]
 fn reset_link_prints_a_link_for_an_account_and_nothing_for_anybody_else() {
     let folder = folder();
     superuser(&folder, "root@platform.test", PASSWORD);
@@ -249,4 +180,86 @@ fn reset_link_prints_a_link_for_an_account_and_nothing_for_anybody_else() {
     assert!(json["link"].as_str().unwrap().contains("#gl_rst_") && json["expiresAt"].is_string());
     assert_eq!(code(&run(folder.path(), &["reset-link", "nobody@platform.test"])), 3);
     assert_eq!(code(&run(folder.path(), &["reset-link", "nobody"])), 2);
+}
+
+/// What is about the file that SQLite keeps data in.
+mod sqlite_only {
+    use super::*;
+
+    #[test]
+    fn flush_wants_the_databases_name() {
+        let folder = folder();
+        superuser(&folder, "root@platform.test", PASSWORD);
+        for args in [&["flush"][..], &["flush", "other.db"]] {
+            let refused = run(folder.path(), args);
+            assert_eq!(code(&refused), 2);
+            assert!(stderr(&refused).contains("guestlist flush guestlist.db"), "{}", stderr(&refused));
+        }
+        assert_eq!(code(&run(folder.path(), &["flush", "guestlist.db"])), 0);
+        assert_eq!(code(&superuser(&folder, "root@platform.test", PASSWORD)), 0, "nobody is left");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_starting_is_a_sentence() {
+        let folder = folder();
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        let output = command(folder.path(), &["serve"]).env("GUESTLIST_LISTEN", &address).output().unwrap();
+        assert_eq!(code(&output), 69);
+        assert!(stderr(&output).contains("cannot listen on") && stderr(&output).contains("GUESTLIST_LISTEN"));
+
+        let file = folder.path().join("file");
+        std::fs::write(&file, "not a folder").unwrap();
+        let output = command(folder.path(), &["migrate"]).env("GUESTLIST_DATA_DIR", &file).output().unwrap();
+        assert_eq!(code(&output), 69);
+        assert!(
+            stderr(&output).contains("cannot write to") && stderr(&output).contains("GUESTLIST_DATA_DIR"),
+            "{}",
+            stderr(&output)
+        );
+
+        let url = format!("sqlite://{}", file.display());
+        let output =
+            command(folder.path(), &["migrate"]).env("GUESTLIST_DATABASE_URL", url).output().unwrap();
+        assert_eq!(code(&output), 69);
+        assert!(stderr(&output).contains("cannot be used"), "{}", stderr(&output));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "not a folder", "and it is left as it was");
+
+        let output = command(folder.path(), &["migrate"])
+            .env("GUESTLIST_DATABASE_URL", "mysql://x/y")
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 78);
+    }
+
+    #[test]
+    fn the_first_run_says_where_everything_is_and_r18_a_second_server_is_refused() {
+        let folder = folder();
+        let server = Serving::start(folder.path(), &[]);
+        for words in [
+            "development (loopback only)",
+            "created, 12 migrations applied",
+            "/schema.graphql",
+            "/graphiql",
+            "/dev/mail",
+        ] {
+            assert!(server.banner.contains(words), "{words}: {}", server.banner);
+        }
+        let second =
+            command(folder.path(), &["serve"]).env("GUESTLIST_LISTEN", "127.0.0.1:0").output().unwrap();
+        assert_eq!(code(&second), 69);
+        assert!(stderr(&second).contains("another guestlist process uses"), "{}", stderr(&second));
+        assert_eq!(
+            code(&superuser(&folder, "root@platform.test", PASSWORD)),
+            0,
+            "commands work beside a server"
+        );
+        assert_eq!(
+            code(&run(folder.path(), &["flush", "guestlist.db"])),
+            69,
+            "but for deleting everything under it"
+        );
+        server.kill();
+        assert!(Serving::start(folder.path(), &[]).banner.contains("up to date"));
+    }
 }

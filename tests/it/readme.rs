@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::support::database;
 use crate::support::process::{BINARY, Serving};
 
 /// The shell blocks of the README, in order.
@@ -44,6 +45,7 @@ fn every_command_block_does_what_the_text_says() {
         .env("PATH", path)
         .env("GUESTLIST_ARGON2_M", "8")
         .env("GUESTLIST_LOG", "warn")
+        .envs(database::of_folder(folder.path()).map(|url| ("GUESTLIST_DATABASE_URL", url)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -130,8 +130,12 @@ async fn a_change_of_the_secret_voids_nothing_while_the_old_one_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) =
         ("--secret-key=kJ8sPq2vXw9zL4mN7bR1tY6uI3oA5dF0", "--secret-key=0Fd5Ao3Iu6Yt1Rb7Nm4Lz9wXv2qPs8Jk");
+    let database = crate::support::database::Fresh::new();
     let config = |args: &[&str]| {
         let mut config = crate::support::options(&folder, args).check().unwrap();
+        if let Some(database) = &database {
+            config.database_url = database.url.clone().into();
+        }
         config.mail = guestlist::config::MailTarget::Memory;
         config
     };
@@ -172,13 +176,31 @@ async fn t28_no_token_is_in_the_database() {
     app.tick().await;
     let link = app.mail_to("ann@x.test").await.token.unwrap();
     owner.renew().await;
-    let path = guestlist::db::sqlite_path(&app.app.config.database_url).unwrap();
-    for file in [path.clone(), path.with_extension("db-wal")] {
-        let bytes = std::fs::read(&file).unwrap();
+    for (place, bytes) in stored(&app).await {
         for token in [&link, owner.refresh.as_ref().unwrap(), owner.access.as_ref().unwrap()] {
             let found = bytes.windows(token.len()).any(|window| window == token.as_bytes());
-            assert!(!found, "{token} in {}", file.display());
+            assert!(!found, "{token} in {place}");
         }
-        assert!(!bytes.windows(7).any(|window| window == b"gl_inv_"), "{}", file.display());
+        assert!(!bytes.windows(7).any(|window| window == b"gl_inv_"), "{place}");
     }
+}
+
+/// Everything that is stored: the bytes of the SQLite files, or every row of PostgreSQL as text.
+async fn stored(app: &TestApp) -> Vec<(String, Vec<u8>)> {
+    use sea_orm::ConnectionTrait as _;
+    if let Some(path) = guestlist::db::sqlite_path(&app.app.config.database_url) {
+        let files = [path.clone(), path.with_extension("db-wal")];
+        return files.map(|file| (file.display().to_string(), std::fs::read(&file).unwrap())).into();
+    }
+    let db = app.app.db.reader();
+    let mut rows = Vec::new();
+    for table in guestlist_migration::TABLES {
+        let query = format!("SELECT CAST(t AS text) FROM \"{table}\" t");
+        let statement = sea_orm::Statement::from_string(db.get_database_backend(), query);
+        for row in db.query_all_raw(statement).await.unwrap() {
+            rows.push(((*table).to_owned(), row.try_get_by_index::<String>(0).unwrap().into_bytes()));
+        }
+    }
+    assert!(rows.len() > 10, "{rows:?}");
+    rows
 }

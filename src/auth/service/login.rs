@@ -54,7 +54,7 @@ pub async fn login(
 
     let txn = app.db.begin_write().await?;
     // Hashing takes its time: whoever was suspended or changed the password meanwhile does not get in.
-    let now = user::service::get(&txn, user.id).await?;
+    let now = user::service::get_locked(&txn, user.id).await?;
     let same = now.password_hash == user.password_hash || (renewed.is_some() && now.password_hash == renewed);
     if now.status != UserStatus::Active || !same {
         return Err(wrong());

@@ -5,7 +5,7 @@
 mod listing;
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
@@ -175,6 +175,12 @@ pub(super) async fn by_id_all_tenants(
     id: InvitationId,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Id.eq(id)).one(db).await
+}
+
+/// Locks an invitation's row until the transaction ends, so that what is read beside it belongs to the state it is in.
+/// SQLite needs none: its writers come one after another.
+pub(super) async fn lock(db: &impl ConnectionTrait, id: InvitationId) -> Result<(), DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).lock(LockType::Update).one(db).await.map(drop)
 }
 
 /// The invitation of this tenant and address that is recorded as pending, overdue or not.

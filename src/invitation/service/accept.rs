@@ -83,6 +83,7 @@ pub async fn accept(app: &App, actor: &Actor, input: Accept) -> Result<Accepted,
     };
 
     let txn = app.db.begin_write().await?;
+    model::lock(&txn, row.id).await?;
     let row = addressed(app, &txn, actor, input.token.as_deref(), input.invitation_id).await?;
     if let Some(again) = accepted_before(app, &txn, actor, &row).await? {
         return Ok(again);

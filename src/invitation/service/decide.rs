@@ -20,6 +20,7 @@ use crate::{limits, outbox, user};
 /// other final state it is: history is never rewritten.
 pub async fn cancel(app: &App, actor: &Actor, id: InvitationId) -> Result<Model, Refused> {
     let txn = app.db.begin_write().await?;
+    model::lock(&txn, id).await?;
     let (row, _, _) = manage(&txn, actor, id).await?;
     let now = app.clock.now();
     if row.status_at(now) == InvitationStatus::Cancelled {
@@ -47,10 +48,12 @@ pub async fn decline(
     id: Option<InvitationId>,
 ) -> Result<Model, Refused> {
     // Looked at first outside of the transaction, where a wrong guess can be counted.
-    if let Err(error) = addressed(app, app.db.reader(), actor, token, id).await {
-        return Err(limits::count_guess(app, actor, error).await.into());
-    }
+    let found = match addressed(app, app.db.reader(), actor, token, id).await {
+        Ok(row) => row.id,
+        Err(error) => return Err(limits::count_guess(app, actor, error).await.into()),
+    };
     let txn = app.db.begin_write().await?;
+    model::lock(&txn, found).await?;
     let row = addressed(app, &txn, actor, token, id).await?;
     let now = app.clock.now();
     let status = row.status_at(now);

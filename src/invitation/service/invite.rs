@@ -121,6 +121,7 @@ pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, 
     // The unique index decides between two at the same instant; the other one looks again.
     for _ in 0..3 {
         let txn = app.db.begin_write().await?;
+        tenant::service::hold(&txn, tenant_id).await?;
         let (tenant, authority) = membership::service::authority(&txn, actor, tenant_id).await?;
         authority.require(Permission::Invite)?;
         tenant::service::require_active(&tenant)?;

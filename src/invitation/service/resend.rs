@@ -30,6 +30,7 @@ const COOL_DOWN: TimeDelta = TimeDelta::seconds(60);
 /// `QUOTA_EXCEEDED` after five times, `BAD_USER_INPUT` for link-only.
 pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model, Refused> {
     let txn = app.db.begin_write().await?;
+    model::lock(&txn, id).await?;
     let (row, tenant, authority) = manage(&txn, actor, id).await?;
     tenant::service::require_active(&tenant)?;
     let now = app.clock.now();

@@ -33,6 +33,7 @@ pub async fn reset_password(app: &App, actor: &Actor, token: &str, new: &SecretS
     let hash = app.hasher.hash(new).await?;
 
     let txn = app.db.begin_write().await?;
+    user::service::get_locked(&txn, user.id).await?;
     let (row, user) = approved(app, &txn, opened).await?;
     if !model::complete(&txn, &row, app.clock.now()).await? {
         return Err(invalid());

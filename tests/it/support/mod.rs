@@ -1,6 +1,7 @@
 //! What tests stand on: a service with a clock that stands still, mail kept in memory, and real requests.
 
 pub mod client;
+pub mod database;
 pub mod process;
 pub mod reset;
 pub mod smtp_server;
@@ -16,7 +17,7 @@ use guestlist::config::{Config, MailTarget, Options};
 use guestlist::db::Db;
 use guestlist::http::{self, BoxEndpoint, Readiness};
 use guestlist::mail::capture::CapturedMail;
-use guestlist::{user, worker};
+use guestlist::{membership, role, tenant, user, worker};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -48,6 +49,7 @@ pub struct TestApp {
     endpoint: std::sync::Arc<BoxEndpoint<'static>>,
     seen: Cell<usize>,
     _folder: TempDir,
+    _database: Option<database::Fresh>,
 }
 
 impl TestApp {
@@ -69,14 +71,20 @@ impl TestApp {
     }
 
     /// Over checked settings.
-    pub async fn over(config: Config, folder: TempDir) -> Self {
+    pub async fn over(mut config: Config, folder: TempDir) -> Self {
+        // Whoever names a database has one already.
+        let named = !config.database_url.starts_with("sqlite:");
+        let database = if named { None } else { database::Fresh::new() };
+        if let Some(database) = &database {
+            config.database_url = database.url.clone().into();
+        }
         let _ = rustls::crypto::ring::default_provider().install_default();
         let db = Db::open(&config.database_url).await.unwrap();
         db.migrate().await.unwrap();
         let start: Instant = START.parse().unwrap();
         let app = App::new(config, db, Clock::fixed(start)).await.unwrap();
         let endpoint = std::sync::Arc::new(http::endpoint(&app, Readiness::default()).unwrap());
-        Self { app, endpoint, seen: Cell::new(0), _folder: folder }
+        Self { app, endpoint, seen: Cell::new(0), _folder: folder, _database: database }
     }
 
     /// Somebody without a session.
@@ -174,6 +182,16 @@ impl TestApp {
         let uuid = global_id.split('_').nth(1).unwrap().parse().unwrap();
         let rows = guestlist::event::service::of_subject(self.app.db.reader(), uuid).await.unwrap();
         rows.into_iter().map(|row| row.kind).collect()
+    }
+
+    /// Puts somebody who has an account into a tenant, past invitations; whoever is in it stays as they are.
+    pub async fn put(&self, slug: &str, email: &str, role: &str) {
+        let db = self.app.db.writer();
+        let tenant = tenant::service::by_slug(db, slug).await.unwrap().unwrap();
+        let email = guestlist::email::Email::parse(email).unwrap();
+        let user = user::service::by_email(db, &email).await.unwrap().unwrap();
+        let role = role::service::by_key(db, tenant.id, role).await.unwrap();
+        membership::service::join(&self.app, db, tenant.id, user.id, role.id).await.unwrap();
     }
 
     /// Changes rows behind the service's back, to stage what it cannot do yet by itself.

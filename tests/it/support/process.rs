@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::database;
+
 /// Path of the binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_guestlist");
 
@@ -19,6 +21,9 @@ pub fn command(folder: &Path, args: &[&str]) -> Command {
         .env_clear()
         .env("GUESTLIST_ARGON2_M", "8")
         .env("GUESTLIST_ARGON2_T", "1");
+    if let Some(url) = database::of_folder(folder) {
+        command.env("GUESTLIST_DATABASE_URL", url);
+    }
     command
 }
 
