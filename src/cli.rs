@@ -5,6 +5,7 @@ mod admin;
 mod import;
 mod operate;
 mod output;
+mod post;
 mod serve;
 
 use std::path::PathBuf;
@@ -145,10 +146,20 @@ Rows that stand already are left as they are, so that it is safe to run it again
         #[arg(value_name = "DATABASE")]
         name: Option<String>,
     },
-    /// Try the mail settings
+    /// Try the mail settings; look at mail and try it again
     Mail {
         #[command(subcommand)]
         action: Mail,
+    },
+    /// Hold mail back, or let it leave again
+    Outbox {
+        #[command(subcommand)]
+        action: Outbox,
+    },
+    /// Write a consistent copy of the SQLite database to a file, also while it is served
+    Backup {
+        /// File that does not exist yet
+        file: PathBuf,
     },
     /// Print the settings in force, with secrets hidden
     Config {
@@ -197,6 +208,50 @@ enum Mail {
         /// Where to
         #[arg(long)]
         to: String,
+    },
+    /// List mail that waits or failed, latest first
+    List {
+        /// Only mail in this state
+        #[arg(long, value_enum)]
+        state: Option<MailState>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try mail again that failed or waits
+    Retry {
+        /// Identifiers, as `guestlist mail list` prints them
+        #[arg(required_unless_present = "all")]
+        ids: Vec<String>,
+        /// All of it
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum MailState {
+    /// Waits for its first attempt
+    Queued,
+    /// Waits for another attempt
+    Retrying,
+    /// Taken by the mail server
+    Sent,
+    /// Given up
+    Failed,
+    /// Not sent, since its reason was gone
+    Suppressed,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Outbox {
+    /// Send no mail until it is released, in every process
+    Hold,
+    /// Let mail leave again
+    Release {
+        /// Suppress what waits instead of sending it
+        #[arg(long)]
+        discard: bool,
     },
 }
 
@@ -304,6 +359,11 @@ async fn run(cli: Cli) -> Outcome {
         Command::Check => operate::check(&options).await,
         Command::Flush { name } => operate::flush(&options, name).await,
         Command::Mail { action: Mail::Test { to } } => operate::mail_test(&options, &to).await,
+        Command::Mail { action: Mail::List { state, json } } => post::list(&options, state, json).await,
+        Command::Mail { action: Mail::Retry { ids, .. } } => post::retry(&options, &ids).await,
+        Command::Outbox { action: Outbox::Hold } => post::hold(&options).await,
+        Command::Outbox { action: Outbox::Release { discard } } => post::release(&options, discard).await,
+        Command::Backup { file } => operate::backup(&options, &file).await,
         Command::Config { example } => operate::config(&options, example),
     }
 }

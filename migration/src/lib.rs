@@ -47,6 +47,7 @@ mod m0009_event;
 mod m0010_signing_key;
 mod m0011_rate_limit;
 mod m0012_reset_intake;
+mod m0013_outbox_hold;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -68,12 +69,14 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_signing_key::Migration),
             Box::new(m0011_rate_limit::Migration),
             Box::new(m0012_reset_intake::Migration),
+            Box::new(m0013_outbox_hold::Migration),
         ]
     }
 }
 
 /// Tables in the order in which their rows can be deleted: no row is referred to by one that is left.
 pub const TABLES: &[&str] = &[
+    "outbox_hold",
     "rate_limit",
     "signing_key",
     "event",

@@ -9,7 +9,7 @@ use super::output::{say, say_json, talk};
 use super::{Failure, Migrate, Outcome, checked, open};
 use crate::clock::Clock;
 use crate::config::{self, Environment, Options};
-use crate::db::{self, Db, ServeLock};
+use crate::db::{self, BackupError, Db, ServeLock};
 use crate::email::Email;
 use crate::http::ROUTES;
 use crate::id::IdSource;
@@ -111,6 +111,26 @@ pub(super) async fn flush(options: &Options, given: Option<String>) -> Outcome {
     db.migrate().await?;
     db.flush().await.map_err(|error| Failure::new(Failure::UNAVAILABLE, error.to_string()))?;
     say(format_args!("Every row of {name} is deleted."));
+    Ok(())
+}
+
+pub(super) async fn backup(options: &Options, file: &Path) -> Outcome {
+    let url = options.database_url();
+    if let Some(path) = db::sqlite_path(&url).filter(|path| !path.exists()) {
+        return Err(Failure::new(Failure::NOT_FOUND, format!("there is no database at {}", path.display())));
+    }
+    let db = Db::open(&url).await?;
+    db.backup(file).await.map_err(|error| {
+        let code = match error {
+            BackupError::NotSqlite | BackupError::Exists(_) => Failure::USAGE,
+            BackupError::NotWritable { .. } | BackupError::Database(_) => Failure::UNAVAILABLE,
+        };
+        Failure::new(code, error.to_string())
+    })?;
+    say(format_args!(
+        "{} holds a copy. Mail in it is held back until `guestlist outbox release`.",
+        file.display()
+    ));
     Ok(())
 }
 

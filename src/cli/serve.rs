@@ -121,6 +121,9 @@ async fn banner(app: &App, existed: bool, applied: usize) -> Outcome {
         String::new()
     };
     say(format_args!("  mail      {page}{}", app.mailer.describe()));
+    if let Some(reason) = outbox::service::held(app.db.reader()).await? {
+        say(format_args!("            held back ({reason}): `guestlist outbox release` lets it leave"));
+    }
     if !user::service::any_superuser(app.db.reader()).await? {
         say("");
         say("  No administrator yet. Make one with:");

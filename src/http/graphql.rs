@@ -21,6 +21,7 @@ use super::gate::{Passed, Refused};
 use super::wrap::RequestId;
 use crate::actor::{Actor, Origin};
 use crate::auth;
+use crate::error::Error;
 use crate::graphql::{GqlError, loader};
 
 /// Longest time that one operation may take.
@@ -190,9 +191,19 @@ async fn respond(
     let actor = match auth::service::authenticate(&state.app, bearer.as_deref(), origin).await {
         Ok(actor) => actor,
         Err(failure) => {
+            let wait = match &failure {
+                Error::Overloaded(wait) => Some(wait.as_secs()),
+                _ => None,
+            };
             let failure = async_graphql::Error::from(GqlError::from(failure));
             let failure = failure.into_server_error(async_graphql::Pos::default());
-            return execute_failed(media, GraphQLResponse::from_errors(vec![failure]), request_id.as_deref());
+            let failed = GraphQLResponse::from_errors(vec![failure]);
+            let mut response = execute_failed(media, failed, request_id.as_deref());
+            if let Some(wait) = wait {
+                response.set_status(StatusCode::SERVICE_UNAVAILABLE);
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+            }
+            return response;
         }
     };
     let introspection = state.app.config.introspection || actor.principal().is_some();

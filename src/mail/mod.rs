@@ -12,6 +12,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use chrono::TimeDelta;
 use lettre::message::Mailbox;
 
 use crate::clock::Instant;
@@ -130,9 +131,39 @@ pub enum SendError {
     /// The server refused this mail for good.
     #[error("the mail server refused the mail: {0}")]
     Refused(String),
-    /// Another attempt may succeed: the server is away, busy, or will not talk to us as configured.
+    /// Another attempt at this mail may succeed.
     #[error("the mail server did not take the mail: {0}")]
     PutOff(String),
+    /// This mail cannot be made, and trying again would not help.
+    #[error("the mail cannot be made: {0}")]
+    Unmakeable(String),
+    /// The server is away or will not talk to us as configured: no mail would do better.
+    #[error("the mail server cannot be used: {0}")]
+    Unavailable(String),
+}
+
+/// Mails that are tried at once, which is as many connections as there are.
+const AT_ONCE: u64 = 8;
+/// How long nothing is tried after the server could not be used the first time; doubled each time after that.
+const FIRST_REST: TimeDelta = TimeDelta::seconds(5);
+/// The longest rest.
+const LONGEST_REST: TimeDelta = TimeDelta::seconds(60);
+
+/// Keeps a server that cannot be used from being asked for every mail: after a failure nothing is tried for a while, then
+/// one mail, and all of them as soon as one was answered.
+#[derive(Debug, Default)]
+struct Breaker {
+    failures: u32,
+    rests_until: Option<Instant>,
+}
+
+impl Breaker {
+    fn failed(&mut self, now: Instant, scale: f64) {
+        let doubled = FIRST_REST * 2_i32.saturating_pow(self.failures.min(10));
+        let millis = doubled.min(LONGEST_REST).num_milliseconds() as f64 * scale;
+        self.failures = self.failures.saturating_add(1);
+        self.rests_until = Some(now + TimeDelta::milliseconds(millis as i64));
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -149,6 +180,8 @@ pub struct Mailer {
     templates: minijinja::Environment<'static>,
     transport: Transport,
     from: lettre::Address,
+    breaker: Mutex<Breaker>,
+    retry_scale: f64,
 }
 
 impl Mailer {
@@ -164,7 +197,13 @@ impl Mailer {
             MailTarget::Memory => Transport::Memory(Arc::default()),
         };
         let from = config.mail_from.parse().map_err(Error::internal)?;
-        Ok(Self { templates: render::templates().map_err(Error::internal)?, transport, from })
+        Ok(Self {
+            templates: render::templates().map_err(Error::internal)?,
+            transport,
+            from,
+            breaker: Mutex::default(),
+            retry_scale: config.mail_retry_scale,
+        })
     }
 
     /// Sends one mail and returns the server's answer.
@@ -172,9 +211,39 @@ impl Mailer {
     /// # Errors
     /// [`SendError`] with what the server said.
     pub async fn send(&self, id: OutboxId, mail: &Mail, now: Instant) -> Result<String, SendError> {
-        let failed = |e: &dyn std::fmt::Display| SendError::PutOff(format!("could not be rendered: {e}"));
+        let failed = |e: &dyn std::fmt::Display| SendError::Unmakeable(e.to_string());
         let rendered = render::render(&self.templates, mail).map_err(|e| failed(&e))?;
         let message = render::message(&self.from, id, mail, &rendered, now).map_err(|e| failed(&e))?;
+        let sent = self.hand_over(id, mail, rendered, message, now).await;
+        let mut breaker = self.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &sent {
+            Err(SendError::Unavailable(reply)) => {
+                breaker.failed(now, self.retry_scale);
+                tracing::error!(%reply, until = ?breaker.rests_until, "the mail server cannot be used; mail waits");
+            }
+            _ => *breaker = Breaker::default(),
+        }
+        sent
+    }
+
+    /// How many mails may be tried at once: none while the server rests, one to see whether it is back.
+    #[must_use]
+    pub fn capacity(&self, now: Instant) -> u64 {
+        let breaker = self.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match breaker.rests_until {
+            None => AT_ONCE,
+            Some(until) => u64::from(now >= until),
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        id: OutboxId,
+        mail: &Mail,
+        rendered: render::Rendered,
+        message: lettre::Message,
+        now: Instant,
+    ) -> Result<String, SendError> {
         match &self.transport {
             Transport::Smtp(smtp) => smtp.send(message).await,
             Transport::Folder(folder) => capture::write_eml(folder, id, &message.formatted()).await,

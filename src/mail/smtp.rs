@@ -12,8 +12,11 @@ use url::{Host, Url};
 
 use super::SendError;
 
-/// Patience with the server at each step.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// Patience with the server at each step. Some look at a mail for a while before they take it: who gives up earlier sends
+/// it twice.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Patience with all steps of one mail together, less than a worker's lease.
+const TIMEOUT: Duration = Duration::from_secs(150);
 
 /// How the connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +128,7 @@ impl Smtp {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&url.host)
             .port(url.port)
             .tls(tls)
-            .timeout(Some(TIMEOUT))
+            .timeout(Some(STEP_TIMEOUT))
             .pool_config(PoolConfig::new().max_size(8).idle_timeout(Duration::from_secs(30)));
         if let Some((user, password)) = &url.login {
             builder =
@@ -136,7 +139,10 @@ impl Smtp {
     }
 
     pub(super) async fn send(&self, message: Message) -> Result<String, SendError> {
-        match self.transport.send(message).await {
+        let Ok(sent) = tokio::time::timeout(TIMEOUT, self.transport.send(message)).await else {
+            return Err(SendError::Unavailable("The mail server took too long.".to_owned()));
+        };
+        match sent {
             Ok(reply) => {
                 let text: Vec<&str> = reply.message().collect();
                 Ok(format!("{} {}", reply.code(), text.join(" ")).trim_end().to_owned())
@@ -145,17 +151,20 @@ impl Smtp {
         }
     }
 
-    /// Tells a refusal of this mail from trouble with the server or our settings, which burns no mail.
+    /// Tells a refusal of this mail from trouble with the server or our settings, which gives no mail up.
     async fn sort(&self, error: &SmtpError) -> SendError {
         let text = describe(error);
-        let refused = match error.status().map(u16::from) {
+        match error.status().map(u16::from) {
             // Authentication or TLS is wanted: ours to mend.
-            Some(530 | 534 | 535 | 538) => false,
+            Some(530 | 534 | 535 | 538) => SendError::Unavailable(text),
             // Either the greeting of a server that takes no mail at all, or a refusal of this one.
-            Some(554) => self.transport.test_connection().await.unwrap_or(false),
-            _ => error.is_permanent(),
-        };
-        if refused { SendError::Refused(text) } else { SendError::PutOff(text) }
+            Some(554) if !self.transport.test_connection().await.unwrap_or(false) => {
+                SendError::Unavailable(text)
+            }
+            Some(_) if error.is_permanent() => SendError::Refused(text),
+            Some(_) => SendError::PutOff(text),
+            None => SendError::Unavailable(text),
+        }
     }
 
     pub(super) fn describe(&self) -> String {

@@ -5,7 +5,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
-use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{QueryOrder, QuerySelect, QueryTrait, Statement};
 
 use crate::clock::Instant;
 use crate::id::{OutboxId, TenantId, UserId};
@@ -129,11 +129,17 @@ pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[OutboxId]) -> Resul
     Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
 }
 
-/// Rows whose next attempt is due and that no worker has, oldest first. Only open rows have a next attempt.
-pub(super) async fn due(db: &impl ConnectionTrait, now: Instant, most: u64) -> Result<Vec<Model>, DbErr> {
+/// Rows whose next attempt is due and that no worker has, oldest first. Only open rows have a next attempt; `lease_time` is
+/// the present as leases count it.
+pub(super) async fn due(
+    db: &impl ConnectionTrait,
+    now: Instant,
+    lease_time: Instant,
+    most: u64,
+) -> Result<Vec<Model>, DbErr> {
     Entity::find()
         .filter(Column::NextAttemptAt.lte(now))
-        .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lte(now)))
+        .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lte(lease_time)))
         .order_by_asc(Column::NextAttemptAt)
         .limit(most)
         .all(db)
@@ -145,6 +151,7 @@ pub(super) async fn claim(
     db: &impl ConnectionTrait,
     row: &Model,
     now: Instant,
+    lease_time: Instant,
     until: Instant,
 ) -> Result<bool, DbErr> {
     let update = Entity::update_many()
@@ -154,7 +161,7 @@ pub(super) async fn claim(
         .filter(Column::Id.eq(row.id))
         .filter(Column::Attempts.eq(row.attempts))
         .filter(Column::State.is_in(OPEN))
-        .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lte(now)));
+        .filter(Column::LeaseUntil.is_null().or(Column::LeaseUntil.lte(lease_time)));
     Ok(update.exec(db).await?.rows_affected > 0)
 }
 
@@ -211,4 +218,56 @@ pub(super) fn ids_in(states: &[DeliveryState]) -> SelectStatement {
         .column(Column::Id)
         .filter(Column::State.is_in(states.iter().copied()))
         .into_query()
+}
+
+/// Mails in any of the given states, latest first.
+pub(super) async fn list(
+    db: &impl ConnectionTrait,
+    states: &[DeliveryState],
+    most: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = Entity::find();
+    if !states.is_empty() {
+        query = query.filter(Column::State.is_in(states.iter().copied()));
+    }
+    query.order_by_desc(Column::Id).limit(most).all(db).await
+}
+
+/// Makes mails that failed, or wait for another attempt, due at once, and says how many there were; all of them for no
+/// identifiers.
+pub(super) async fn retry(db: &impl ConnectionTrait, ids: &[OutboxId], now: Instant) -> Result<u64, DbErr> {
+    let mut update = Entity::update_many()
+        .col_expr(Column::State, Expr::value(DeliveryState::Retrying))
+        .col_expr(Column::NextAttemptAt, Expr::value(now))
+        .filter(Column::State.is_in([DeliveryState::Failed, DeliveryState::Retrying]));
+    if !ids.is_empty() {
+        update = update.filter(Column::Id.is_in(ids.iter().copied()));
+    }
+    Ok(update.exec(db).await?.rows_affected)
+}
+
+/// Suppresses whatever has not been sent, and says how much that was.
+pub(super) async fn suppress_open(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::State, Expr::value(DeliveryState::Suppressed))
+        .col_expr(Column::NextAttemptAt, Expr::value(Option::<Instant>::None))
+        .filter(Column::State.is_in(OPEN));
+    Ok(update.exec(db).await?.rows_affected)
+}
+
+/// Why mail is held back, while it is.
+pub(super) async fn held(db: &impl ConnectionTrait) -> Result<Option<String>, DbErr> {
+    let select = Statement::from_string(db.get_database_backend(), "SELECT reason FROM outbox_hold");
+    db.query_one_raw(select).await?.map(|row| row.try_get("", "reason")).transpose()
+}
+
+/// Holds mail back; the reason of an earlier hold stays.
+pub(super) async fn hold(db: &impl ConnectionTrait, reason: &str) -> Result<(), DbErr> {
+    let insert = "INSERT INTO outbox_hold (id, reason) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
+    let backend = db.get_database_backend();
+    db.execute_raw(Statement::from_sql_and_values(backend, insert, [reason.into()])).await.map(drop)
+}
+
+pub(super) async fn release(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    Ok(db.execute_unprepared("DELETE FROM outbox_hold").await?.rows_affected() > 0)
 }

@@ -1,5 +1,6 @@
 //! Owing mails, and paying.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use uuid::Uuid;
 use super::model::{self, DeliveryState, Ending, MailKind, Model};
 use crate::app::App;
 use crate::clock::Instant;
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
 use crate::mail::{Mail, SendError};
 
-/// Rows that one worker sends at a time.
-const BATCH: u64 = 8;
-/// How long a worker may take for one attempt: longer than the mail server's time-outs together.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How long a worker may take for one attempt: longer than the patience with a mail server.
+const LEASE: TimeDelta = TimeDelta::seconds(180);
+/// Attempts at a mail that cannot be made; then it is parked as failed, for somebody to look at.
+const UNMAKEABLE_MAX: i64 = 5;
 /// Waiting times after the first attempts; the last one repeats.
 const RETRIES: [TimeDelta; 6] = [
     TimeDelta::minutes(1),
@@ -129,7 +130,56 @@ pub async fn release_leases(app: &App) -> Result<()> {
     Ok(model::release_leases(app.db.writer()).await?)
 }
 
-/// Makes one attempt for every mail that is due, a few at a time, and says how many were attempted.
+/// The latest mails in any of the given states; in whatever state for none.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn list(db: &impl ConnectionTrait, states: &[DeliveryState], most: u64) -> Result<Vec<Model>> {
+    Ok(model::list(db, states, most).await?)
+}
+
+/// Tries mails again that failed or wait for another attempt, and says how many; every one of them for no identifiers.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn retry(app: &App, ids: &[OutboxId]) -> Result<u64> {
+    let tried = model::retry(app.db.writer(), ids, app.clock.now()).await?;
+    app.mail_waiting.notify_one();
+    Ok(tried)
+}
+
+/// Why mail is held back, while it is.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn held(db: &impl ConnectionTrait) -> Result<Option<String>> {
+    Ok(model::held(db).await?)
+}
+
+/// Holds all mail back until it is released, in every process.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn hold(app: &App, reason: &str) -> Result<()> {
+    Ok(model::hold(app.db.writer(), reason).await?)
+}
+
+/// Lets mail leave again; with `discard` what waits is suppressed instead, and counted. The first value says whether it was
+/// held.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn release(app: &App, discard: bool) -> Result<(bool, u64)> {
+    let txn = app.db.begin_write().await?;
+    let discarded = if discard { model::suppress_open(&txn).await? } else { 0 };
+    let held = model::release(&txn).await?;
+    txn.commit().await?;
+    app.mail_waiting.notify_one();
+    Ok((held, discarded))
+}
+
+/// Makes one attempt for every mail that is due, a few at a time, and says how many were attempted. Nothing is tried while
+/// mail is held back or the mail server rests.
 ///
 /// `render` makes the mail from its row right before it is sent; `None` when its reason is gone.
 ///
@@ -141,16 +191,29 @@ where
     Fut: Future<Output = Result<Option<Mail>>> + Send,
 {
     let mut attempted = 0;
+    if model::held(app.db.reader()).await?.is_some() {
+        return Ok(attempted);
+    }
     loop {
         let now = app.clock.now();
-        let due = model::due(app.db.reader(), now, BATCH).await?;
+        let most = app.mailer.capacity(now);
+        if most == 0 {
+            return Ok(attempted);
+        }
+        let lease_time = app.db.lease_time(&app.clock).await?;
+        let due = model::due(app.db.reader(), now, lease_time, most).await?;
         let mut running = tokio::task::JoinSet::new();
+        let mut begun = HashMap::new();
         let mut failed = None;
         for row in due {
-            match model::claim(app.db.writer(), &row, now, now + LEASE).await {
+            match model::claim(app.db.writer(), &row, now, lease_time, lease_time + LEASE).await {
                 Ok(true) => {
                     let (app, render) = (app.clone(), render.clone());
-                    running.spawn(async move { attempt(&app, row, render).await });
+                    let task = running.spawn({
+                        let row = row.clone();
+                        async move { attempt(&app, row, render).await }
+                    });
+                    begun.insert(task.id(), row);
                     attempted += 1;
                 }
                 Ok(false) => {}
@@ -164,12 +227,16 @@ where
             return Ok(attempted);
         }
         // What has begun is finished, whatever happens to others: a mail cut short is sent twice.
-        while let Some(done) = running.join_next().await {
+        while let Some(done) = running.join_next_with_id().await {
             match done {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => failed = Some(error),
+                Ok((_, Ok(()))) => {}
+                Ok((_, Err(error))) => failed = Some(error),
                 Err(error) => {
-                    tracing::error!(%error, "sending a mail ended unexpectedly; its lease will run out");
+                    tracing::error!(%error, "sending a mail ended unexpectedly");
+                    if let Some(row) = begun.remove(&error.id()) {
+                        let reply = "Sending ended unexpectedly; the logs say how.".to_owned();
+                        finish(app, &row, unmakeable(app, &row, reply)).await?;
+                    }
                 }
             }
         }
@@ -184,28 +251,37 @@ where
     F: Fn(App, Model) -> Fut,
     Fut: Future<Output = Result<Option<Mail>>>,
 {
-    let number = row.attempts + 1;
     let ending = match render(app.clone(), row.clone()).await {
         Ok(None) => Ending { state: DeliveryState::Suppressed, next_attempt_at: None, last_reply: None },
         Ok(Some(mail)) => match app.mailer.send(row.id, &mail, app.clock.now()).await {
             Ok(reply) => {
                 Ending { state: DeliveryState::Sent, next_attempt_at: None, last_reply: Some(reply) }
             }
-            Err(SendError::Refused(reply)) => {
-                Ending { state: DeliveryState::Failed, next_attempt_at: None, last_reply: Some(reply) }
+            Err(SendError::Refused(reply)) => failed(reply),
+            Err(SendError::PutOff(reply) | SendError::Unavailable(reply)) => put_off(app, &row, reply),
+            Err(SendError::Unmakeable(cause)) => {
+                tracing::error!(mail = %row.id.global(), cause, "a mail cannot be made");
+                unmakeable(app, &row, format!("The mail cannot be made: {cause}"))
             }
-            Err(SendError::PutOff(reply)) => put_off(app, &row, reply),
         },
+        // The database may be back in a moment; a row that cannot be read never will.
+        Err(error) if error.code() == ErrorCode::Overloaded => put_off(app, &row, error.to_string()),
         Err(error) => {
             tracing::error!(mail = %row.id.global(), cause = ?error, "a mail cannot be rendered");
-            put_off(app, &row, "The mail could not be rendered; the logs say why.".to_owned())
+            unmakeable(app, &row, "The mail could not be rendered; the logs say why.".to_owned())
         }
     };
+    finish(app, &row, ending).await
+}
+
+/// Records how an attempt ended.
+async fn finish(app: &App, row: &Model, ending: Ending) -> Result<()> {
+    let number = row.attempts + 1;
     tracing::info!(mail = %row.id.global(), kind = ?row.kind, attempt = number, state = ?ending.state, "mail attempted");
     let reply = ending.last_reply.map(|reply| crate::text::clip(&reply, REPLY_MAX));
     let ending = Ending { last_reply: reply, ..ending };
     // A database that is away for a moment must not turn one delivery into two.
-    for wait in [100, 400, 1_600] {
+    for wait in [100, 400, 1_600, 3_200, 6_400] {
         match model::complete(app.db.writer(), row.id, number, ending.clone()).await {
             Ok(_) => return Ok(()),
             Err(error) => tracing::warn!(%error, "cannot record how a mail went; trying again"),
@@ -216,14 +292,21 @@ where
     Ok(())
 }
 
+fn failed(reply: String) -> Ending {
+    Ending { state: DeliveryState::Failed, next_attempt_at: None, last_reply: Some(reply) }
+}
+
+/// A mail that cannot be made is tried a few times, in case that a new release can, and then parked.
+fn unmakeable(app: &App, row: &Model, reply: String) -> Ending {
+    if row.attempts + 1 >= UNMAKEABLE_MAX { failed(reply) } else { put_off(app, row, reply) }
+}
+
 fn put_off(app: &App, row: &Model, reply: String) -> Ending {
     let next = app.clock.now() + waiting_time(row.attempts, app.config.mail_retry_scale);
-    let (state, next_attempt_at) = if next < row.give_up_at {
-        (DeliveryState::Retrying, Some(next))
-    } else {
-        (DeliveryState::Failed, None)
-    };
-    Ending { state, next_attempt_at, last_reply: Some(reply) }
+    if next >= row.give_up_at {
+        return failed(reply);
+    }
+    Ending { state: DeliveryState::Retrying, next_attempt_at: Some(next), last_reply: Some(reply) }
 }
 
 /// How long to wait after `failures` earlier attempts and the one just made.

@@ -1,0 +1,218 @@
+//! Opening the database, and the one way to begin a write.
+//!
+//! SQLite is opened twice: a writer with a single connection, whose transactions begin IMMEDIATE, and a
+//! pool of readers. A deferred transaction that turns from reading to writing fails at once when another
+//! one holds the lock, so `clippy.toml` refuses `begin()` everywhere else. PostgreSQL uses one pool.
+
+mod backup;
+mod migrate;
+mod place;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::LikeExpr;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+use crate::clock::{Clock, Instant};
+
+pub use backup::BackupError;
+pub use place::{DatabaseUrl, ServeLock, name, private_file, redact, sqlite_path};
+
+/// Rows in one statement that inserts or looks up many: a bound on parameters, of which SQLite takes 32,766.
+pub const ROWS: usize = 250;
+/// First SQLite release without the corruption bug that resetting the write-ahead log could cause.
+const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
+const READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a request waits for its turn to write.
+const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection, or for the database to come back.
+const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one statement may take, waiting for locks included.
+const POSTGRES_STATEMENT_TIMEOUT: &str = "5s";
+
+/// Why the database cannot be used; each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or file cannot be written.
+    #[error(
+        "cannot write to {path}: {cause}. Choose another folder with GUESTLIST_DATA_DIR or GUESTLIST_DATABASE_URL, or change its owner."
+    )]
+    NotWritable {
+        /// What cannot be written.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Another process serves this file.
+    #[error("another guestlist process uses {0}. Stop it first, or use PostgreSQL for several processes.")]
+    InUse(PathBuf),
+    /// The URL is of no known kind.
+    #[error("GUESTLIST_DATABASE_URL must begin with sqlite:// or postgres://.")]
+    UnknownKind,
+    /// The file was written by a newer release.
+    #[error(
+        "the database holds migration {0}, which this binary does not know. Run the release that wrote it, or a newer one."
+    )]
+    Newer(String),
+    /// The SQLite library is too old to be trusted with data.
+    #[error("SQLite {0} can corrupt its write-ahead log; guestlist needs 3.51.3 or newer.")]
+    OldSqlite(String),
+    /// Anything the database itself says.
+    #[error(
+        "the database at {url} cannot be used: {cause}. Check that it runs, and that it is a guestlist database."
+    )]
+    Database {
+        /// The URL without its password.
+        url: String,
+        /// What the database said.
+        cause: DbErr,
+    },
+}
+
+/// Handles to the database: reads go to [`Db::reader`], writes through [`Db::begin_write`].
+#[derive(Clone, Debug)]
+pub struct Db {
+    url: DatabaseUrl,
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Db {
+    /// Opens the database at `url`, making a SQLite file that is not there yet readable by its owner only.
+    ///
+    /// # Errors
+    /// [`OpenError`] with a sentence for the operator.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let failed = |cause| OpenError::Database { url: redact(url), cause };
+        if let Some(path) = sqlite_path(url) {
+            place::prepare_file(&path)
+                .map_err(|cause| OpenError::NotWritable { path: path.clone(), cause })?;
+            let url = format!("sqlite://{}", path.display());
+            let writer = Database::connect(sqlite_options(&url, 1, false)).await.map_err(failed)?;
+            let reader = Database::connect(sqlite_options(&url, READERS, true)).await.map_err(failed)?;
+            let db = Self { url: url.into(), writer, reader };
+            db.check_sqlite_version().await?;
+            return Ok(db);
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = Database::connect(postgres_options(url)).await.map_err(failed)?;
+            return Ok(Self { url: url.to_owned().into(), writer: pool.clone(), reader: pool });
+        }
+        Err(OpenError::UnknownKind)
+    }
+
+    async fn check_sqlite_version(&self) -> Result<(), OpenError> {
+        let failed = |cause| OpenError::Database { url: "sqlite".to_owned(), cause };
+        let statement = Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version() AS version");
+        let row = self.reader.query_one_raw(statement).await.map_err(failed)?;
+        let version = row.and_then(|row| row.try_get::<String>("", "version").ok()).unwrap_or_default();
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+        let mut next = || parts.next().unwrap_or_default();
+        if (next(), next(), next()) < SQLITE_FLOOR {
+            return Err(OpenError::OldSqlite(version));
+        }
+        Ok(())
+    }
+
+    /// A connection for reading outside of a transaction.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// A connection for one guarded statement that needs no transaction around it.
+    #[must_use]
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Begins a transaction that writes.
+    ///
+    /// # Errors
+    /// Whatever the database says; a busy pool becomes `OVERLOADED`.
+    #[expect(clippy::disallowed_methods, reason = "the one door to a transaction")]
+    pub async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: match self.writer.get_database_backend() {
+                DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
+                _ => None,
+            },
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(immediate).await
+    }
+
+    /// The present as leases count it: the database's own time, so that replicas with clocks that disagree do not take
+    /// each other's work. One process alone, or a clock that stands still, is its own measure.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn lease_time(&self, clock: &Clock) -> Result<Instant, DbErr> {
+        if self.writer.get_database_backend() != DbBackend::Postgres || !matches!(clock, Clock::System) {
+            return Ok(clock.now());
+        }
+        let statement = Statement::from_string(DbBackend::Postgres, "SELECT now() AS at");
+        let row = self.reader.query_one_raw(statement).await?;
+        row.map_or_else(|| Ok(clock.now()), |row| row.try_get::<DateTime<Utc>>("", "at"))
+    }
+
+    /// Closes every connection; SQLite folds its write-ahead log into the file.
+    pub async fn close(self) {
+        let _ = self.reader.close().await;
+        let _ = self.writer.close().await;
+    }
+}
+
+fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(connections)
+        .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(5))
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("temp_store", "MEMORY")
+                .pragma("mmap_size", "268435456")
+                .pragma("cache_size", "-16384");
+            if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
+        });
+    options
+}
+
+fn postgres_options(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres.application_name("guestlist").options([
+                ("statement_timeout", POSTGRES_STATEMENT_TIMEOUT),
+                ("lock_timeout", POSTGRES_STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", "60s"),
+            ])
+        });
+    options
+}
+
+/// A LIKE pattern for texts that hold `text`, its wildcards taken as the characters they are.
+#[must_use]
+pub fn containing(text: &str) -> LikeExpr {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    LikeExpr::new(format!("%{escaped}%")).escape('\\')
+}
