@@ -3,6 +3,7 @@
 //! tests of `tests/it` on it. Arguments are handed on: `cargo test --test postgres -- accept`.
 
 #![expect(
+    dead_code,
     clippy::panic,
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -12,11 +13,14 @@
     reason = "a test harness"
 )]
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "it/support/cluster.rs"]
+mod cluster;
+
+use cluster::{Cluster, programs};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection};
 
 fn main() -> ExitCode {
@@ -24,7 +28,7 @@ fn main() -> ExitCode {
     let cluster = match &given {
         Some(_) => None,
         None => match programs() {
-            Some(programs) => Some(Cluster::start(&programs)),
+            Some(programs) => Some(Cluster::start(&programs, false)),
             None => return not_here(),
         },
     };
@@ -36,15 +40,20 @@ fn main() -> ExitCode {
     println!("\nthe suite once more, on PostgreSQL {version}");
     migrate(&format!("{server}/guestlist_template"));
 
-    let status = Command::new(suite())
-        .args(std::env::args_os().skip(1))
-        .args(["--skip", "sqlite_only"])
-        .env("GUESTLIST_TEST_BACKEND", &server)
-        .status()
-        .expect("the suite runs");
+    let (suite, asked): (PathBuf, Vec<String>) = (suite(), std::env::args().skip(1).collect());
+    let run = |more: &[&str]| {
+        let mut command = Command::new(&suite);
+        command.args(&asked).args(more).env("GUESTLIST_TEST_BACKEND", &server);
+        command.status().expect("the suite runs").success()
+    };
+    let mut good = run(&["--skip", "sqlite_only"]);
+    // What needs PostgreSQL is left out by `cargo test --test it`, and run here.
+    if asked.iter().all(|arg| arg.starts_with('-') && arg != "--ignored") {
+        good &= run(&["postgres_only", "--ignored", "--skip", "chaos"]);
+    }
     runtime.block_on(tidy(&db));
     drop(cluster);
-    if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Half of the suite cannot run: said aloud, and a failure where somebody insists.
@@ -59,88 +68,6 @@ fn not_here() -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
-}
-
-/// The folder with `initdb` and `postgres`, the newest one first.
-fn programs() -> Option<PathBuf> {
-    let mut folders: Vec<PathBuf> =
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut packaged: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
-    packaged.sort();
-    folders.extend(packaged.into_iter().rev());
-    folders.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
-}
-
-/// A server of its own in a folder of its own, gone when dropped.
-struct Cluster {
-    url: String,
-    server: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Cluster {
-    fn start(programs: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("data");
-        if is_root() {
-            // PostgreSQL refuses to run as root; its package brings a user.
-            let given = Command::new("chown").arg("postgres").arg(folder.path()).status().unwrap();
-            assert!(given.success(), "a user called postgres owns the folder");
-        }
-        let made = unprivileged(&programs.join("initdb"))
-            .args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"])
-            .arg(format!("--pgdata={}", data.display()))
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(made.success(), "initdb makes a cluster");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = unprivileged(&programs.join("postgres"));
-        command.arg("-D").arg(&data).args([
-            "-c",
-            &format!("port={port}"),
-            "-c",
-            "listen_addresses=127.0.0.1",
-        ]);
-        // What is in it need not survive.
-        for setting in ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] {
-            command.args(["-c", setting]);
-        }
-        for setting in ["unix_socket_directories=", "max_connections=400", "log_min_messages=fatal"] {
-            command.args(["-c", setting]);
-        }
-        let server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        Self { url: format!("postgres://postgres@127.0.0.1:{port}"), server, _folder: folder }
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        // SIGINT disconnects clients and shuts down in order.
-        let _ = Command::new("kill").args(["-INT", &self.server.id().to_string()]).status();
-        let _ = self.server.wait();
-    }
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-/// A command as the user postgres where we are root, ended with this process where the system can do that.
-fn unprivileged(program: &Path) -> Command {
-    if Command::new("setpriv").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
-    {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.arg("--pdeathsig=KILL");
-    if is_root() {
-        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
-    }
-    command.arg(program);
-    command
 }
 
 /// A connection to the server's own database, as soon as it answers.

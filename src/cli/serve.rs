@@ -120,10 +120,11 @@ async fn banner(app: &App, existed: bool, applied: usize) -> Outcome {
     } else {
         String::new()
     };
-    say(format_args!("  mail      {page}{}", app.mailer.describe()));
-    if let Some(reason) = outbox::service::held(app.db.reader()).await? {
-        say(format_args!("            held back ({reason}): `guestlist outbox release` lets it leave"));
-    }
+    let held = match outbox::service::held(app.db.reader()).await? {
+        Some(reason) => format!(", held back ({reason}) until `guestlist outbox release`"),
+        None => String::new(),
+    };
+    say(format_args!("  mail      {page}{}{held}", app.mailer.describe()));
     if !user::service::any_superuser(app.db.reader()).await? {
         say("");
         say("  No administrator yet. Make one with:");

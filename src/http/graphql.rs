@@ -26,6 +26,8 @@ use crate::graphql::{GqlError, loader};
 
 /// Longest time that one operation may take.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long finding out who asks may take; a database that is slower than that is as good as away.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest user agent that is kept, in bytes.
 const USER_AGENT_MAX: usize = 255;
 
@@ -188,7 +190,9 @@ async fn respond(
     media: Media,
 ) -> Response {
     let request_id = origin.request_id.clone();
-    let actor = match auth::service::authenticate(&state.app, bearer.as_deref(), origin).await {
+    let known = auth::service::authenticate(&state.app, bearer.as_deref(), origin);
+    let late = |_| Err(Error::Overloaded(Duration::from_secs(1)));
+    let actor = match tokio::time::timeout(PATIENCE, known).await.unwrap_or_else(late) {
         Ok(actor) => actor,
         Err(failure) => {
             let wait = match &failure {

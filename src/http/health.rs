@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -9,6 +10,10 @@ use poem::{IntoResponse as _, Response, handler};
 use sea_orm::ConnectionTrait as _;
 
 use super::State;
+use crate::db::OpenError;
+
+/// How slow the database may be.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether the service takes requests; off from the moment that it is told to stop.
 #[derive(Clone, Debug)]
@@ -44,13 +49,22 @@ pub(super) async fn readyz(Data(state): Data<&State>) -> Response {
     if !state.readiness.get() {
         return unready("stopping");
     }
-    if let Err(error) = state.app.db.reader().execute_unprepared("SELECT 1").await {
-        tracing::warn!(%error, "the database does not answer");
-        return unready("the database does not answer");
-    }
-    match state.app.db.pending().await {
-        Ok(pending) if pending.is_empty() => "ok\n".into_response(),
-        Ok(_) => unready("migrations are pending"),
-        Err(_) => unready("the database's schema is not this binary's"),
+    let looked = async {
+        state.app.db.reader().execute_unprepared("SELECT 1").await?;
+        Ok::<_, sea_orm::DbErr>(state.app.db.pending().await)
+    };
+    match tokio::time::timeout(PATIENCE, looked).await {
+        Ok(Ok(Ok(pending))) if pending.is_empty() => "ok\n".into_response(),
+        Ok(Ok(Ok(_))) => unready("migrations are pending"),
+        Ok(Ok(Err(OpenError::Newer(_)))) => unready("the database's schema is not this binary's"),
+        Ok(Ok(Err(error))) => {
+            tracing::warn!(%error, "the database does not answer");
+            unready("the database does not answer")
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the database does not answer");
+            unready("the database does not answer")
+        }
+        Err(_) => unready("the database is too slow"),
     }
 }

@@ -165,6 +165,21 @@ pub(super) async fn claim(
     Ok(update.exec(db).await?.rows_affected > 0)
 }
 
+/// Keeps a row longer with whoever makes attempt number `attempt`.
+pub(super) async fn renew(
+    db: &impl ConnectionTrait,
+    id: OutboxId,
+    attempt: i64,
+    until: Instant,
+) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::LeaseUntil, Expr::value(until))
+        .filter(Column::Id.eq(id))
+        .filter(Column::Attempts.eq(attempt))
+        .filter(Column::State.is_in(OPEN));
+    update.exec(db).await.map(drop)
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug)]
 pub(super) struct Ending {

@@ -16,8 +16,10 @@ use crate::error::{ErrorCode, Result};
 use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
 use crate::mail::{Mail, SendError};
 
-/// How long a worker may take for one attempt: longer than the patience with a mail server.
-const LEASE: TimeDelta = TimeDelta::seconds(180);
+/// How long a mail stays with a worker that is not heard of; one at work renews it in time.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How often a lease is renewed.
+const RENEWAL: Duration = Duration::from_secs(20);
 /// Attempts at a mail that cannot be made; then it is parked as failed, for somebody to look at.
 const UNMAKEABLE_MAX: i64 = 5;
 /// Waiting times after the first attempts; the last one repeats.
@@ -251,27 +253,49 @@ where
     F: Fn(App, Model) -> Fut,
     Fut: Future<Output = Result<Option<Mail>>>,
 {
-    let ending = match render(app.clone(), row.clone()).await {
+    let working = make_and_send(app, &row, render);
+    tokio::pin!(working);
+    loop {
+        tokio::select! {
+            ending = &mut working => return finish(app, &row, ending).await,
+            () = tokio::time::sleep(RENEWAL) => {
+                let renewed = async {
+                    let until = app.db.lease_time(&app.clock).await? + LEASE;
+                    model::renew(app.db.writer(), row.id, row.attempts + 1, until).await
+                };
+                if let Err(error) = renewed.await {
+                    tracing::warn!(%error, "cannot renew the lease of a mail; trying again");
+                }
+            }
+        }
+    }
+}
+
+async fn make_and_send<F, Fut>(app: &App, row: &Model, render: F) -> Ending
+where
+    F: Fn(App, Model) -> Fut,
+    Fut: Future<Output = Result<Option<Mail>>>,
+{
+    match render(app.clone(), row.clone()).await {
         Ok(None) => Ending { state: DeliveryState::Suppressed, next_attempt_at: None, last_reply: None },
         Ok(Some(mail)) => match app.mailer.send(row.id, &mail, app.clock.now()).await {
             Ok(reply) => {
                 Ending { state: DeliveryState::Sent, next_attempt_at: None, last_reply: Some(reply) }
             }
             Err(SendError::Refused(reply)) => failed(reply),
-            Err(SendError::PutOff(reply) | SendError::Unavailable(reply)) => put_off(app, &row, reply),
+            Err(SendError::PutOff(reply) | SendError::Unavailable(reply)) => put_off(app, row, reply),
             Err(SendError::Unmakeable(cause)) => {
                 tracing::error!(mail = %row.id.global(), cause, "a mail cannot be made");
-                unmakeable(app, &row, format!("The mail cannot be made: {cause}"))
+                unmakeable(app, row, format!("The mail cannot be made: {cause}"))
             }
         },
         // The database may be back in a moment; a row that cannot be read never will.
-        Err(error) if error.code() == ErrorCode::Overloaded => put_off(app, &row, error.to_string()),
+        Err(error) if error.code() == ErrorCode::Overloaded => put_off(app, row, error.to_string()),
         Err(error) => {
             tracing::error!(mail = %row.id.global(), cause = ?error, "a mail cannot be rendered");
-            unmakeable(app, &row, "The mail could not be rendered; the logs say why.".to_owned())
+            unmakeable(app, row, "The mail could not be rendered; the logs say why.".to_owned())
         }
-    };
-    finish(app, &row, ending).await
+    }
 }
 
 /// Records how an attempt ended.

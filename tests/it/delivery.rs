@@ -90,7 +90,7 @@ async fn a_worker_that_lost_its_lease_cannot_record_how_it_went() {
         let counting = counting.clone();
         async move {
             if counting.fetch_add(1, Ordering::SeqCst) == 0 {
-                app.clock.advance(TimeDelta::seconds(181));
+                app.clock.advance(TimeDelta::seconds(61));
                 guestlist::worker::tick(&app).await?;
             }
             guestlist::invitation::service::render_mail(&app, &row).await

@@ -3,6 +3,7 @@
 //! Tests named `t…` and `r…` prove a promise of the security and reliability tables in `docs/`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "fault tests say what they counted")]
 
 mod accept;
 mod account;
@@ -15,6 +16,7 @@ mod documents;
 mod endpoint;
 mod events;
 mod expiry;
+mod faults;
 mod invite;
 mod layers;
 mod list;

@@ -86,3 +86,18 @@ pub fn of_folder(folder: &Path) -> Option<String> {
     });
     Some(format!("{server}/{name}"))
 }
+
+/// Ends the leases on mail in the database of a folder, so that no test waits for them; without effect on SQLite, where a
+/// process that starts ends them.
+pub fn end_leases(folder: &Path) {
+    let Some(url) = of_folder(folder) else { return };
+    let run = async move {
+        let db = Database::connect(url).await.unwrap();
+        let statement =
+            "UPDATE outbox SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL";
+        db.execute_unprepared(statement).await.unwrap();
+        db.close().await.unwrap();
+    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    std::thread::spawn(move || runtime().block_on(run)).join().unwrap();
+}

@@ -1,8 +1,10 @@
 //! What tests stand on: a service with a clock that stands still, mail kept in memory, and real requests.
 
 pub mod client;
+pub mod cluster;
 pub mod database;
 pub mod process;
+pub mod replica;
 pub mod reset;
 pub mod smtp_server;
 

@@ -34,12 +34,13 @@ pub fn run(folder: &Path, args: &[&str]) -> Output {
 
 /// Runs a command with text on its standard input.
 pub fn run_with_input(folder: &Path, args: &[&str], text: &str) -> Output {
-    let mut child = command(folder, args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    feed(command(folder, args), text)
+}
+
+/// Runs a command that is put together already with text on its standard input.
+pub fn feed(mut command: Command, text: &str) -> Output {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
@@ -63,7 +64,28 @@ impl Serving {
     /// Starts the binary on a port of the system's choice and waits until it says where it listens.
     pub fn start(folder: &Path, env: &[(&str, &str)]) -> Self {
         let mut command = command(folder, &["serve"]);
-        command.env("GUESTLIST_LISTEN", "127.0.0.1:0").env("GUESTLIST_LOG", "warn").envs(env.iter().copied());
+        command.envs(env.iter().copied());
+        if !env.iter().any(|(name, _)| *name == "GUESTLIST_LISTEN") {
+            command.env("GUESTLIST_LISTEN", "127.0.0.1:0");
+        }
+        Self::run(command)
+    }
+
+    /// Starts it by another program that is given the binary as its last argument.
+    pub fn start_by(plain: Command, mut wrapper: Command, env: &[(String, String)]) -> Self {
+        wrapper.arg(BINARY).env_clear().env("PATH", std::env::var("PATH").unwrap());
+        for (name, value) in plain.get_envs() {
+            if let Some(value) = value {
+                wrapper.env(name, value);
+            }
+        }
+        wrapper.current_dir(plain.get_current_dir().unwrap()).env("GUESTLIST_LISTEN", "127.0.0.1:0");
+        wrapper.envs(env.iter().map(|(name, value)| (name, value)));
+        Self::run(wrapper)
+    }
+
+    fn run(mut command: Command) -> Self {
+        command.env("GUESTLIST_LOG", "off");
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

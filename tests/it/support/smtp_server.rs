@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub struct SmtpServer {
     pub address: SocketAddr,
     taken: Arc<watch::Sender<Vec<Received>>>,
     refusals: Arc<Mutex<HashMap<String, Response>>>,
+    delay: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -52,6 +54,8 @@ impl Handler for Session {
     }
 
     fn data_end(&mut self) -> Response {
+        // Between the final dot and the answer: the time in which a sender that dies leaves a copy behind.
+        std::thread::sleep(Duration::from_millis(self.server.delay.load(Ordering::Relaxed)));
         self.server.taken.send_modify(|taken| taken.push(self.open.clone()));
         OK
     }
@@ -80,10 +84,22 @@ impl SmtpServer {
         Self::run(tls, &[AuthMechanism::Plain])
     }
 
+    /// Plain, for anybody, at an address.
+    pub fn start_at(address: SocketAddr) -> Self {
+        Self::over(TcpListener::bind(address).unwrap(), SslConfig::None, &[])
+    }
+
     fn run(tls: SslConfig, auth: &[AuthMechanism]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server =
-            Self { address: listener.local_addr().unwrap(), taken: Arc::default(), refusals: Arc::default() };
+        Self::over(TcpListener::bind("127.0.0.1:0").unwrap(), tls, auth)
+    }
+
+    fn over(listener: TcpListener, tls: SslConfig, auth: &[AuthMechanism]) -> Self {
+        let server = Self {
+            address: listener.local_addr().unwrap(),
+            taken: Arc::default(),
+            refusals: Arc::default(),
+            delay: Arc::default(),
+        };
         let open = Received { from: String::new(), to: Vec::new(), raw: Vec::new() };
         let mut mailin = Server::new(Session { server: server.clone(), open });
         mailin.with_name("mail.test").with_num_threads(16).with_tcp_listener(listener).with_ssl(tls).unwrap();
@@ -97,6 +113,11 @@ impl SmtpServer {
     /// From here on the server answers `response` to mail for `address`.
     pub fn answer(&self, address: &str, response: Response) {
         self.refusals.lock().unwrap().insert(address.to_owned(), response);
+    }
+
+    /// From here on the server thinks so many milliseconds about each mail.
+    pub fn think(&self, millis: u64) {
+        self.delay.store(millis, Ordering::Relaxed);
     }
 
     /// Everything taken so far.
