@@ -26,3 +26,8 @@ mirror:
 # Everything that has to pass.
 ci:
     .ci/run
+
+# Faults on purpose, the long way: kills, crashes, full disks. Takes minutes, PostgreSQL, and the right to mount.
+chaos:
+    cargo test --test it -- chaos --ignored --skip postgres_only --nocapture --test-threads=1
+    cargo test --test postgres -- postgres_only::chaos --ignored --nocapture --test-threads=1

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::LikeExpr;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, sqlx,
 };
 
 use crate::clock::{Clock, Instant};
@@ -191,7 +191,27 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
                 .pragma("cache_size", "-16384");
             if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
         });
+    if !read_only {
+        options.map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(async { Ok(is_at_rest(connection).await) }))
+        });
+    }
     options
+}
+
+/// Whether a connection that is given back stands outside of any transaction. SQLite rolls a transaction back by itself when
+/// the disk is full; the driver does not learn of it, counts one level too many from then on, and what it takes for a
+/// commit is none. Such a connection is closed, and the next one begins anew.
+async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> bool {
+    use sqlx::Connection as _;
+    let probe = match connection.begin_with("BEGIN").await {
+        Ok(transaction) => transaction.rollback().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &probe {
+        tracing::warn!(%error, "the writing connection was left inside a transaction; it is opened anew");
+    }
+    probe.is_ok()
 }
 
 fn postgres_options(url: &str) -> ConnectOptions {
