@@ -80,6 +80,8 @@ mod postgres_only {
         while asking.join_next().await.is_some() {}
         let acknowledged = ledger.acknowledged.lock().unwrap().clone();
         assert_eq!(stored(&server, &token).await, acknowledged);
+        let url = stage.env.last().unwrap().1.clone();
+        crate::support::database::end_leases_at(url);
         let copied = copies(&stage.post_office, acknowledged.keys().cloned()).await;
         assert_eq!(server.stop(), Some(0));
         drop(cluster);

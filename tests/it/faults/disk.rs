@@ -32,17 +32,16 @@ mod sqlite_only {
             acknowledged += 1;
         };
         assert_eq!(refused["errors"][0]["extensions"]["code"], "OVERLOADED", "{refused}");
-        // What SQLite rolls back by itself must not confuse what comes after it.
-        for n in 0..5 {
-            let again = invite(&owner, &format!("again{n}@x.test")).await;
-            assert_eq!(again["errors"][0]["extensions"]["code"], "OVERLOADED", "{again}");
-        }
         let query = "{ invitations(filter: { status: [PENDING] }) { totalCount } }";
         let listed = async || owner.ask(query, json!({})).await["data"]["invitations"]["totalCount"].clone();
         assert_eq!(listed().await, acknowledged, "reads go on, and nothing of the refused one is there");
-        app.sql("PRAGMA max_page_count = 1000000").await;
-        assert_eq!(invite(&owner, "late@x.test").await["data"]["invite"]["created"], true);
-        assert_eq!(listed().await, acknowledged + 1);
+        // SQLite rolled back by itself: what is acknowledged after that is really there. The bound goes with its connection.
+        for n in 0..5 {
+            let healed = invite(&owner, &format!("late{n}@x.test")).await;
+            assert_eq!(healed["data"]["invite"]["created"], true, "{healed}");
+            acknowledged += 1;
+            assert_eq!(listed().await, acknowledged);
+        }
         assert_eq!(
             app.number("SELECT COUNT(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'").await,
             1

@@ -34,7 +34,7 @@ impl Cluster {
             let given = Command::new("chown").arg("postgres").arg(folder.path()).status().unwrap();
             assert!(given.success(), "a user called postgres owns the folder");
         }
-        let made = unprivileged(&programs.join("initdb"))
+        let made = unprivileged(&programs.join("initdb"), true)
             .args(["--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"])
             .arg(format!("--pgdata={}", folder.path().join("data").display()))
             .stdout(Stdio::null())
@@ -61,7 +61,7 @@ impl Cluster {
 }
 
 fn serve(programs: &Path, folder: &Path, port: u16, durable: bool) -> Child {
-    let mut command = unprivileged(&programs.join("postgres"));
+    let mut command = unprivileged(&programs.join("postgres"), !durable);
     command.arg("-D").arg(folder.join("data"));
     let port = format!("port={port}");
     let mut settings = vec![
@@ -93,14 +93,17 @@ fn is_root() -> bool {
     output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// A command as the user postgres where we are root, ended with this process where the system can do that.
-fn unprivileged(program: &Path) -> Command {
+/// A command as the user postgres where we are root, ended with this process if `tied` and where the system can do that.
+fn unprivileged(program: &Path, tied: bool) -> Command {
     if Command::new("setpriv").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err()
     {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command.arg("--pdeathsig=KILL");
+    // The system ties a process to the thread that began it, which for one that is started again may end early.
+    if tied {
+        command.arg("--pdeathsig=KILL");
+    }
     if is_root() {
         command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]);
     }

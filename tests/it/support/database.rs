@@ -90,7 +90,13 @@ pub fn of_folder(folder: &Path) -> Option<String> {
 /// Ends the leases on mail in the database of a folder, so that no test waits for them; without effect on SQLite, where a
 /// process that starts ends them.
 pub fn end_leases(folder: &Path) {
-    let Some(url) = of_folder(folder) else { return };
+    if let Some(url) = of_folder(folder) {
+        end_leases_at(url);
+    }
+}
+
+/// As [`end_leases`], in the database of a URL.
+pub fn end_leases_at(url: String) {
     let run = async move {
         let db = Database::connect(url).await.unwrap();
         let statement =
