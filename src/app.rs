@@ -50,7 +50,7 @@ impl App {
     /// When the signing keys cannot be read, or the mail templates or transport are unsound.
     pub async fn new(config: Config, db: Db, clock: Clock) -> Result<Self> {
         let keys = Keys::new(&config.secret_key, &config.secret_key_previous);
-        let access_keys = AccessKeys::load(&db, &keys, clock.now()).await?;
+        let access_keys = AccessKeys::load(&db, &keys, &config, clock.now()).await?;
         let hasher = Hasher::new(config.password)?;
         let mailer = Mailer::new(&config)?;
         Ok(Self(Arc::new(Parts {

@@ -161,6 +161,11 @@ Rows that stand already are left as they are, so that it is safe to run it again
         /// File that does not exist yet
         file: PathBuf,
     },
+    /// Put a new key in force that signs access tokens; nobody is signed out
+    Keys {
+        #[command(subcommand)]
+        action: Keys,
+    },
     /// Print the settings in force, with secrets hidden
     Config {
         /// Print a .env file with every setting and its default instead
@@ -241,6 +246,12 @@ enum MailState {
     Failed,
     /// Not sent, since its reason was gone
     Suppressed,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Keys {
+    /// Make a new key; the one before it verifies until its tokens have ended
+    Rotate,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -363,6 +374,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Mail { action: Mail::Retry { ids, .. } } => post::retry(&options, &ids).await,
         Command::Outbox { action: Outbox::Hold } => post::hold(&options).await,
         Command::Outbox { action: Outbox::Release { discard } } => post::release(&options, discard).await,
+        Command::Keys { action: Keys::Rotate } => operate::rotate_keys(&options).await,
         Command::Backup { file } => operate::backup(&options, &file).await,
         Command::Config { example } => operate::config(&options, example),
     }

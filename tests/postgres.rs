@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let db = runtime.block_on(connect(&server));
     let version = runtime.block_on(prepare(&db));
     println!("\nthe suite once more, on PostgreSQL {version}");
-    migrate(&format!("{server}/guestlist_template"));
+    migrate(&format!("{server}/guestlist_test_template"));
 
     let (suite, asked): (PathBuf, Vec<String>) = (suite(), std::env::args().skip(1).collect());
     let run = |more: &[&str]| {
@@ -87,13 +87,13 @@ async fn connect(server: &str) -> DatabaseConnection {
 /// Makes room for the template and says which version the server is.
 async fn prepare(db: &DatabaseConnection) -> String {
     tidy(db).await;
-    db.execute_unprepared("CREATE DATABASE guestlist_template").await.unwrap();
+    db.execute_unprepared("CREATE DATABASE guestlist_test_template").await.unwrap();
     texts(db, "SELECT current_setting('server_version')").await.remove(0)
 }
 
 /// Drops what tests have left.
 async fn tidy(db: &DatabaseConnection) {
-    let left = "SELECT datname::text FROM pg_database WHERE datname LIKE 'guestlist\\_t%'";
+    let left = "SELECT datname::text FROM pg_database WHERE datname LIKE 'guestlist\\_test\\_%'";
     for name in texts(db, left).await {
         let _ = db.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }

@@ -134,6 +134,13 @@ pub(super) async fn backup(options: &Options, file: &Path) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn rotate_keys(options: &Options) -> Outcome {
+    let app = open(options).await?;
+    let kid = app.access_keys.rotate(&app).await?;
+    say(format_args!("{kid} signs from here on; running processes take it up within a minute."));
+    Ok(())
+}
+
 pub(super) async fn mail_test(options: &Options, to: &str) -> Outcome {
     let config = checked(options)?;
     let (mailer, now) = (Mailer::new(&config)?, Clock::System.now());

@@ -204,3 +204,42 @@ async fn stored(app: &TestApp) -> Vec<(String, Vec<u8>)> {
     assert!(rows.len() > 10, "{rows:?}");
     rows
 }
+
+#[tokio::test]
+async fn r27_a_new_signing_key_signs_nobody_out_and_other_replicas_know_it_at_once() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let kid = |token: &str| {
+        use base64::Engine as _;
+        let header = token.split('.').next().unwrap();
+        let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
+        serde_json::from_slice::<Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
+    };
+    let published = async |app: &TestApp| {
+        let keys = app.stranger().get("/.well-known/jwks.json").await.json();
+        let keys = keys["keys"].as_array().unwrap().clone();
+        keys.into_iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let old = kid(owner.access.as_ref().unwrap());
+    // Another process over the same database, started before the rotation.
+    let mut config = app.app.config.clone();
+    config.mail = guestlist::config::MailTarget::Memory;
+    let db = guestlist::db::Db::open(&config.database_url).await.unwrap();
+    let replica = guestlist::app::App::new(config, db, app.app.clock.clone()).await.unwrap();
+
+    let new = app.app.access_keys.rotate(&app.app).await.unwrap();
+    assert_ne!(new, old);
+    assert!(owner.me().await["id"].is_string(), "a token of the old key is good until it ends");
+    let fresh = app.signed_in("owner@acme.test").await;
+    assert_eq!(kid(fresh.access.as_ref().unwrap()), new);
+    app.advance(TimeDelta::seconds(1));
+    for token in [&owner.access, &fresh.access] {
+        let origin = guestlist::actor::Origin::default();
+        let actor = guestlist::auth::service::authenticate(&replica, token.as_deref(), origin).await.unwrap();
+        assert!(actor.principal().is_some(), "the other replica knows both keys");
+    }
+    assert_eq!(published(&app).await, [new.clone(), old]);
+    app.advance(TimeDelta::minutes(13));
+    app.signed_in("owner@acme.test").await;
+    assert_eq!(published(&app).await, [new], "the old key is gone when its tokens have ended");
+}

@@ -50,6 +50,14 @@ pub(in crate::auth) async fn reseal(
     update.exec(db).await.map(drop)
 }
 
+/// Retires every key that signs.
+pub(in crate::auth) async fn retire_all(db: &impl ConnectionTrait, at: Instant) -> Result<(), DbErr> {
+    let update = Entity::update_many()
+        .col_expr(Column::RetiredAt, Expr::value(at))
+        .filter(Column::RetiredAt.is_null());
+    update.exec(db).await.map(drop)
+}
+
 /// Every key, latest first.
 pub(in crate::auth) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_desc(Column::CreatedAt).order_by_desc(Column::Kid).all(db).await

@@ -1,6 +1,8 @@
 //! Access tokens: JWTs signed with Ed25519 (RFC 8037), of type `at+jwt` (RFC 9068).
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::auth::model::signing_key;
 use crate::clock::Instant;
+use crate::config::Config;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::id::{SessionId, TenantId, TypedId as _, UserId};
@@ -60,16 +63,24 @@ struct Verifying {
     key: DecodingKey,
 }
 
-/// The key that signs, and those that verify.
-pub struct AccessKeys {
+/// The keys as they were read last.
+struct Ring {
     kid: String,
     signing: EncodingKey,
     verifying: Vec<Verifying>,
 }
 
+/// The key that signs, and those that verify. Other processes may rotate them: they are read again once a minute before
+/// signing, and when a token names a key that is not known.
+pub struct AccessKeys {
+    ring: RwLock<Arc<Ring>>,
+    /// Milliseconds since the Unix epoch.
+    read_at: AtomicI64,
+}
+
 impl fmt::Debug for AccessKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessKeys").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("AccessKeys").field("kid", &self.ring().kid).finish_non_exhaustive()
     }
 }
 
@@ -79,29 +90,66 @@ impl AccessKeys {
     ///
     /// # Errors
     /// When a key was sealed under a secret that is not known any more.
-    pub async fn load(db: &Db, keys: &Keys, now: Instant) -> Result<Self> {
-        let mut rows = signing_key::all(db.reader()).await?;
-        if rows.is_empty() {
-            signing_key::insert(db.writer(), generate(keys, now)?).await?;
-            rows = signing_key::all(db.reader()).await?;
+    pub async fn load(db: &Db, keys: &Keys, config: &Config, now: Instant) -> Result<Self> {
+        let ring = read(db, keys, config, now).await?;
+        Ok(Self { ring: RwLock::new(Arc::new(ring)), read_at: AtomicI64::new(now.timestamp_millis()) })
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the keys again where the last time was `pause` ago or more; one caller does, the others go on with what is
+    /// known.
+    async fn read_again(&self, app: &App, pause: TimeDelta) -> Result<()> {
+        let (now, before) = (app.clock.now(), self.read_at.load(Ordering::Relaxed));
+        let due = now.timestamp_millis().saturating_sub(before) >= pause.num_milliseconds();
+        let mine = due
+            && self
+                .read_at
+                .compare_exchange(before, now.timestamp_millis(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if mine {
+            let ring = read(&app.db, &app.keys, &app.config, now).await?;
+            *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         }
-        let current = rows.iter().find(|row| row.retired_at.is_none());
-        let current = current.ok_or_else(|| Error::internal("every signing key is retired"))?;
-        let (private, sealed_now) =
-            keys.unseal(&current.kid, &current.sealed_private_key).map_err(Error::internal)?;
-        if !sealed_now {
-            let sealed = keys.seal(&current.kid, &private).map_err(Error::internal)?;
-            signing_key::reseal(db.writer(), &current.kid, sealed).await?;
+        Ok(())
+    }
+
+    /// Sees to it that a key that another process has put in force signs here as well, within a minute.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn before_signing(&self, app: &App) -> Result<()> {
+        self.read_again(app, TimeDelta::minutes(1)).await
+    }
+
+    /// Looks whether a token that names an unknown key was signed by another process; once a second at the most.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn before_verifying(&self, app: &App, token: &str) -> Result<()> {
+        let named = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
+        let Some(kid) = named else { return Ok(()) };
+        if self.ring().verifying.iter().any(|key| key.kid == kid) {
+            return Ok(());
         }
-        let verifying = rows.iter().map(|row| {
-            let key = DecodingKey::from_ed_components(&row.public_key).map_err(Error::internal)?;
-            Ok(Verifying { kid: row.kid.clone(), x: row.public_key.clone(), key })
-        });
-        Ok(Self {
-            kid: current.kid.clone(),
-            signing: EncodingKey::from_ed_der(&private),
-            verifying: verifying.collect::<Result<_>>()?,
-        })
+        self.read_again(app, TimeDelta::seconds(1)).await
+    }
+
+    /// Puts a new key in force. The one before it verifies until every token that it signed has ended.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn rotate(&self, app: &App) -> Result<String> {
+        let new = generate(&app.keys, app.clock.now())?;
+        let kid = new.kid.clone();
+        let txn = app.db.begin_write().await?;
+        signing_key::retire_all(&txn, app.clock.now()).await?;
+        signing_key::insert(&txn, new).await?;
+        txn.commit().await?;
+        self.read_again(app, TimeDelta::MIN).await?;
+        Ok(kid)
     }
 
     /// Signs an access token and says when it ends.
@@ -112,6 +160,7 @@ impl AccessKeys {
         let now = app.clock.now();
         // A JWT counts whole seconds; what is said beside it is the same moment.
         let expires_at = (now + app.config.access_ttl).trunc_subsecs(0);
+        let ring = self.ring();
         let claims = Claims {
             iss: app.config.public_url.clone(),
             aud: app.config.public_url.clone(),
@@ -125,10 +174,10 @@ impl AccessKeys {
         };
         let header = Header {
             typ: Some(TYPE.to_owned()),
-            kid: Some(self.kid.clone()),
+            kid: Some(ring.kid.clone()),
             ..Header::new(Algorithm::EdDSA)
         };
-        let token = jsonwebtoken::encode(&header, &claims, &self.signing).map_err(Error::internal)?;
+        let token = jsonwebtoken::encode(&header, &claims, &ring.signing).map_err(Error::internal)?;
         Ok((token, expires_at))
     }
 
@@ -142,7 +191,8 @@ impl AccessKeys {
             return None;
         }
         let kid = header.kid?;
-        let known = self.verifying.iter().find(|key| key.kid == kid)?;
+        let ring = self.ring();
+        let known = ring.verifying.iter().find(|key| key.kid == kid)?;
         let mut rules = Validation::new(Algorithm::EdDSA);
         rules.set_issuer(&[&app.config.public_url]);
         rules.set_audience(&[&app.config.public_url]);
@@ -162,8 +212,36 @@ impl AccessKeys {
     #[must_use]
     pub fn jwks(&self) -> Value {
         let key = |key: &Verifying| json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.kid, "x": key.x });
-        json!({ "keys": self.verifying.iter().map(key).collect::<Vec<_>>() })
+        json!({ "keys": self.ring().verifying.iter().map(key).collect::<Vec<_>>() })
     }
+}
+
+async fn read(db: &Db, keys: &Keys, config: &Config, now: Instant) -> Result<Ring> {
+    let mut rows = signing_key::all(db.reader()).await?;
+    if rows.is_empty() {
+        signing_key::insert(db.writer(), generate(keys, now)?).await?;
+        rows = signing_key::all(db.reader()).await?;
+    }
+    let current = rows.iter().find(|row| row.retired_at.is_none());
+    let current = current.ok_or_else(|| Error::internal("every signing key is retired"))?;
+    let (private, sealed_now) =
+        keys.unseal(&current.kid, &current.sealed_private_key).map_err(Error::internal)?;
+    if !sealed_now {
+        let sealed = keys.seal(&current.kid, &private).map_err(Error::internal)?;
+        signing_key::reseal(db.writer(), &current.kid, sealed).await?;
+    }
+    // A replica may have signed with a retired key for a minute more.
+    let kept = config.access_ttl + LEEWAY + TimeDelta::minutes(2);
+    let in_use = rows.iter().filter(|row| row.retired_at.is_none_or(|at| now < at + kept));
+    let verifying = in_use.map(|row| {
+        let key = DecodingKey::from_ed_components(&row.public_key).map_err(Error::internal)?;
+        Ok(Verifying { kid: row.kid.clone(), x: row.public_key.clone(), key })
+    });
+    Ok(Ring {
+        kid: current.kid.clone(),
+        signing: EncodingKey::from_ed_der(&private),
+        verifying: verifying.collect::<Result<_>>()?,
+    })
 }
 
 fn generate(keys: &Keys, now: Instant) -> Result<signing_key::Model> {

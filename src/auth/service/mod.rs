@@ -49,6 +49,9 @@ impl std::fmt::Debug for Tokens {
 /// # Errors
 /// Whatever the database says; a token that is no good is no error.
 pub async fn authenticate(app: &App, bearer: Option<&str>, origin: Origin) -> Result<Actor> {
+    if let Some(token) = bearer {
+        app.access_keys.before_verifying(app, token).await?;
+    }
     let Some(session_id) = bearer.and_then(|token| app.access_keys.verify(app, token)) else {
         return Ok(Actor::stranger(origin));
     };
@@ -158,6 +161,7 @@ async fn access_token(
         role,
         permissions: authority.map(|a| a.permissions).unwrap_or_default(),
     };
+    app.access_keys.before_signing(app).await?;
     app.access_keys.sign(app, grant)
 }
 

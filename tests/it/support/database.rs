@@ -60,7 +60,7 @@ impl Fresh {
     pub fn new() -> Option<Self> {
         let server = server()?;
         let name = fresh_name();
-        tell(vec![format!("CREATE DATABASE {name} TEMPLATE guestlist_template")]);
+        tell(vec![format!("CREATE DATABASE {name} TEMPLATE guestlist_test_template")]);
         Some(Self { url: format!("{server}/{name}"), name })
     }
 }
