@@ -13,13 +13,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::LikeExpr;
+use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, LikeExpr, SimpleExpr};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, sqlx,
 };
 
 use crate::clock::{Clock, Instant};
+use crate::page::{Cursor, SortKey};
 
 pub use backup::BackupError;
 pub use place::{DatabaseUrl, ServeLock, name, private_file, redact, sqlite_path};
@@ -228,6 +229,23 @@ fn postgres_options(url: &str) -> ConnectOptions {
             ])
         });
     options
+}
+
+/// Rows on the greater or lesser side of a place in a list that is sorted by `key` and then by `id`. `None` for a cursor that
+/// names no time there is, which reading it has ruled out.
+#[must_use]
+pub fn beside(
+    cursor: &Cursor,
+    (key, id): (impl IntoColumnRef, impl IntoColumnRef),
+    greater: bool,
+) -> Option<SimpleExpr> {
+    let value = match &cursor.key {
+        SortKey::Time(millis) => Expr::value(Instant::from_timestamp_millis(*millis)?),
+        SortKey::Text(text) => Expr::value(text.clone()),
+    };
+    let here = Expr::tuple([Expr::col(key), Expr::col(id)]);
+    let there = Expr::tuple([value, Expr::value(cursor.id)]);
+    Some(if greater { here.gt(there) } else { here.lt(there) })
 }
 
 /// A LIKE pattern for texts that hold `text`, its wildcards taken as the characters they are.

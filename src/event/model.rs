@@ -4,12 +4,12 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, SimpleExpr};
 use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
+use crate::db;
 use crate::id::{EventId, TenantId, UserId};
-use crate::page::{Cursor, Page, SortKey};
+use crate::page::Page;
 
 /// One fact.
 #[sea_orm::model]
@@ -104,11 +104,12 @@ pub(super) async fn list(
     filter: &Filter,
     page: &Page,
 ) -> Result<Vec<Model>, DbErr> {
+    let place = (Column::At, Column::Id);
     let mut query = scoped(tenant, filter);
-    if let Some(after) = page.after.as_ref().and_then(|cursor| beside(cursor, false)) {
+    if let Some(after) = page.after.as_ref().and_then(|cursor| db::beside(cursor, place, false)) {
         query = query.filter(after);
     }
-    if let Some(before) = page.before.as_ref().and_then(|cursor| beside(cursor, true)) {
+    if let Some(before) = page.before.as_ref().and_then(|cursor| db::beside(cursor, place, true)) {
         query = query.filter(before);
     }
     let reading = if page.backward { Order::Asc } else { Order::Desc };
@@ -118,15 +119,6 @@ pub(super) async fn list(
         .limit(page.size + 1)
         .all(db)
         .await
-}
-
-/// Events later or earlier than a cursor.
-fn beside(cursor: &Cursor, later: bool) -> Option<SimpleExpr> {
-    let SortKey::Time(millis) = cursor.key else { return None };
-    let here = Expr::tuple([Expr::col(Column::At), Expr::col(Column::Id)]);
-    let at = Instant::from_timestamp_millis(millis)?;
-    let there = Expr::tuple([Expr::value(at), Expr::value(EventId::from(cursor.id))]);
-    Some(if later { here.gt(there) } else { here.lt(there) })
 }
 
 pub(super) async fn count(

@@ -1,13 +1,13 @@
 //! Which invitations a list holds, in which order, from where.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
 use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
 
 use super::{Column, InvitationStatus, Model, scoped};
 use crate::clock::Instant;
 use crate::db;
-use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
+use crate::id::{RoleId, TenantId, TypedId as _, UserId};
 use crate::page::{Cursor, Page, SortKey};
 
 /// What a list of invitations is sorted by.
@@ -117,11 +117,12 @@ pub(in crate::invitation) async fn list(
     page: &Page,
     now: Instant,
 ) -> Result<Vec<Model>, DbErr> {
+    let place = (by.column(), Column::Id);
     let mut query = scoped(tenant).filter(filter.condition(now));
-    if let Some(after) = page.after.as_ref().and_then(|c| beside(by, c, !descending)) {
+    if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
         query = query.filter(after);
     }
-    if let Some(before) = page.before.as_ref().and_then(|c| beside(by, c, descending)) {
+    if let Some(before) = page.before.as_ref().and_then(|c| db::beside(c, place, descending)) {
         query = query.filter(before);
     }
     let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
@@ -131,21 +132,6 @@ pub(in crate::invitation) async fn list(
         .limit(page.size + 1)
         .all(db)
         .await
-}
-
-/// Rows on the greater or lesser side of a cursor. `None` for a cursor whose key is of another type, which
-/// checking its order has ruled out.
-fn beside(by: SortBy, cursor: &Cursor, greater: bool) -> Option<SimpleExpr> {
-    let key: SimpleExpr = match (&cursor.key, by) {
-        (SortKey::Time(millis), SortBy::CreatedAt | SortBy::ExpiresAt) => {
-            Expr::value(Instant::from_timestamp_millis(*millis)?)
-        }
-        (SortKey::Text(text), SortBy::Email) => Expr::value(text.clone()),
-        _ => return None,
-    };
-    let here = Expr::tuple([Expr::col(by.column()), Expr::col(Column::Id)]);
-    let there = Expr::tuple([key, Expr::value(InvitationId::from(cursor.id))]);
-    Some(if greater { here.gt(there) } else { here.lt(there) })
 }
 
 pub(in crate::invitation) async fn count(

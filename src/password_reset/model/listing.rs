@@ -1,12 +1,13 @@
 //! Which reset requests a list holds, in which order, from where.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::SelectStatement;
 use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
 
 use super::{Column, Entity, Model, ResetStatus};
 use crate::clock::Instant;
-use crate::id::{ResetRequestId, TypedId as _, UserId};
+use crate::db;
+use crate::id::{TypedId as _, UserId};
 use crate::page::{Cursor, Page, SortKey};
 
 /// What a list of reset requests is sorted by.
@@ -93,11 +94,12 @@ pub(in crate::password_reset) async fn list(
     page: &Page,
     now: Instant,
 ) -> Result<Vec<Model>, DbErr> {
+    let place = (by.column(), Column::Id);
     let mut query = Entity::find().filter(filter.condition(now));
-    if let Some(after) = page.after.as_ref().and_then(|c| beside(by, c, !descending)) {
+    if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
         query = query.filter(after);
     }
-    if let Some(before) = page.before.as_ref().and_then(|c| beside(by, c, descending)) {
+    if let Some(before) = page.before.as_ref().and_then(|c| db::beside(c, place, descending)) {
         query = query.filter(before);
     }
     let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
@@ -107,16 +109,6 @@ pub(in crate::password_reset) async fn list(
         .limit(page.size + 1)
         .all(db)
         .await
-}
-
-/// Rows on the greater or lesser side of a cursor. `None` for a cursor that names no time, which checking its
-/// order has ruled out.
-fn beside(by: SortBy, cursor: &Cursor, greater: bool) -> Option<SimpleExpr> {
-    let SortKey::Time(millis) = &cursor.key else { return None };
-    let key = Expr::value(Instant::from_timestamp_millis(*millis)?);
-    let here = Expr::tuple([Expr::col(by.column()), Expr::col(Column::Id)]);
-    let there = Expr::tuple([key, Expr::value(ResetRequestId::from(cursor.id))]);
-    Some(if greater { here.gt(there) } else { here.lt(there) })
 }
 
 pub(in crate::password_reset) async fn count(
