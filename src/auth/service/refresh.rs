@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::SessionId;
 use crate::keys::TokenKind;
-use crate::limits::{self, Limit};
+use crate::limits;
 use crate::tenant::TenantStatus;
 use crate::user::UserStatus;
 use crate::{membership, tenant, user};
@@ -29,9 +29,7 @@ const GRACE: TimeDelta = TimeDelta::seconds(10);
 /// session's tenant is suspended, which uses nothing up; `RATE_LIMITED` for too many guesses.
 pub async fn refresh(app: &App, actor: &Actor, token: &str) -> Result<Tokens> {
     let Some(opened) = app.keys.open(TokenKind::Refresh, token) else {
-        let guesses = Limit::new("tokens", app.config.limits.tokens_per_ip, TimeDelta::minutes(1));
-        limits::reserve(app, app.db.writer(), guesses, &actor.origin.network()).await?;
-        return Err(invalid());
+        return Err(limits::count_guess(app, actor, invalid()).await);
     };
     let id = SessionId::from(opened.id);
     let presented = i64::from(opened.generation);
