@@ -283,6 +283,13 @@ pub enum Unique {
 }
 
 impl Unique {
+    /// Which constraint is behind an error that has come up through several functions.
+    #[must_use]
+    pub fn behind(error: &Error) -> Option<Self> {
+        let Error::Internal(cause) = error else { return None };
+        cause.downcast_ref::<DbErr>().and_then(Self::violated)
+    }
+
     /// Which of the constraints `error` is about. PostgreSQL names the index, SQLite its columns.
     #[must_use]
     pub fn violated(error: &DbErr) -> Option<Self> {

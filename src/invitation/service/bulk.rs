@@ -6,12 +6,11 @@ use sea_orm::ConnectionTrait;
 use serde_json::Value;
 
 use super::invite::{
-    Checked, Delivery, Invite, OnConflict, check, created, draft, is_duplicate, per_recipient, per_tenant,
-    reserve_call,
+    Checked, Delivery, Invite, OnConflict, check, created, draft, per_recipient, per_tenant, reserve_call,
 };
 use crate::actor::{Actor, Authority};
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unique};
 use crate::id::{TenantId, TypedId as _};
 use crate::invitation::model::{self, InvitationStatus, Model};
 use crate::permission::Permission;
@@ -135,7 +134,7 @@ pub async fn invite_rows(
         authority.require(Permission::Invite)?;
         tenant::service::require_active(&tenant)?;
         match invite_in(app, &txn, actor, &authority, rows, dry_run).await {
-            Err(error) if is_duplicate(&error) => {}
+            Err(error) if Unique::behind(&error) == Some(Unique::PendingInvitation) => {}
             Err(error) => return Err(error),
             Ok(results) => {
                 if !dry_run {

@@ -128,7 +128,7 @@ pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, 
         let checked = check(app, &input)?;
         let role = role::service::by_key(&txn, tenant_id, &input.role_key).await?;
         match invite_in(app, &txn, actor, &authority, &checked, &role).await {
-            Err(refused) if is_duplicate(&refused.error) => {}
+            Err(refused) if Unique::behind(&refused.error) == Some(Unique::PendingInvitation) => {}
             Err(refused) => return Err(refused),
             Ok(invited) => {
                 txn.commit().await?;
@@ -155,12 +155,6 @@ pub async fn invite_owner(
     let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
     let checked = check(app, &Invite::plain(Some(tenant_id), email, role::OWNER))?;
     Ok(invite_in(app, db, actor, &authority, &checked, role).await?.invitation)
-}
-
-pub(super) fn is_duplicate(error: &Error) -> bool {
-    let Error::Internal(cause) = error else { return false };
-    let violated = cause.downcast_ref::<sea_orm::DbErr>().and_then(Unique::violated);
-    violated == Some(Unique::PendingInvitation)
 }
 
 pub(super) fn check(app: &App, input: &Invite) -> Result<Checked> {

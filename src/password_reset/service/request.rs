@@ -89,7 +89,7 @@ async fn look_at(app: &App, wish: &intake::Model) -> Result<bool> {
         }
         if let Some(user) = user::service::by_email(&txn, &email).await?.filter(usable) {
             match open(app, &txn, &actor, &user).await {
-                Err(Error::Internal(cause)) if is_duplicate(&*cause) => continue,
+                Err(error) if Unique::behind(&error) == Some(Unique::OpenReset) => continue,
                 other => other?,
             }
         }
@@ -98,10 +98,6 @@ async fn look_at(app: &App, wish: &intake::Model) -> Result<bool> {
         return Ok(true);
     }
     Err(Error::internal("a reset request kept appearing and vanishing"))
-}
-
-fn is_duplicate(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    cause.downcast_ref::<sea_orm::DbErr>().and_then(Unique::violated) == Some(Unique::OpenReset)
 }
 
 /// Opens a request for a user, or reminds of the one that is open.
