@@ -9,8 +9,6 @@ use crate::error::{Error, Result};
 
 /// Rows in a page when the caller does not say.
 pub const DEFAULT_SIZE: u64 = 20;
-/// Most rows in a page.
-pub const MAX_SIZE: u64 = 100;
 /// Last millisecond of the year 9999, the latest time that a cursor can name.
 const LATEST: i64 = 253_402_300_799_999;
 
@@ -84,11 +82,12 @@ pub struct Page {
 }
 
 impl PageArgs {
-    /// Checks the arguments for a list in the given order; `timed` says whether its keys are times.
+    /// Checks the arguments for a list in the given order; `timed` says whether its keys are times,
+    /// `most` how many rows a page may have.
     ///
     /// # Errors
     /// `BAD_USER_INPUT` naming the argument.
-    pub fn check(self, order: &str, timed: bool) -> Result<Page> {
+    pub fn check(self, order: &str, timed: bool, most: u32) -> Result<Page> {
         if self.first.is_some() && self.last.is_some() {
             return Err(Error::bad_input("last", "Give either first or last, not both."));
         }
@@ -98,8 +97,8 @@ impl PageArgs {
             None => DEFAULT_SIZE,
             Some(size) => u64::try_from(size)
                 .ok()
-                .filter(|size| (1..=MAX_SIZE).contains(size))
-                .ok_or_else(|| Error::bad_input(name, "A page has 1 to 100 rows."))?,
+                .filter(|size| (1..=u64::from(most)).contains(size))
+                .ok_or_else(|| Error::bad_input(name, format!("A page has 1 to {most} rows.")))?,
         };
         let cursor = |name: &str, text: Option<String>| {
             text.map(|text| {
@@ -163,19 +162,23 @@ mod tests {
     #[test]
     fn a_page_has_1_to_100_rows() {
         for size in [0, -1, 101, i32::MIN] {
-            assert!(args(Some(size), None).check("x", false).is_err(), "{size}");
-            assert!(args(None, Some(size)).check("x", false).is_err(), "{size}");
+            assert!(args(Some(size), None).check("x", false, 100).is_err(), "{size}");
+            assert!(args(None, Some(size)).check("x", false, 100).is_err(), "{size}");
         }
-        assert_eq!(args(None, None).check("x", false).unwrap().size, 20);
-        assert_eq!(args(Some(100), None).check("x", false).unwrap().size, 100);
-        assert!(args(Some(1), Some(1)).check("x", false).is_err());
+        assert_eq!(args(None, None).check("x", false, 100).unwrap().size, 20);
+        assert_eq!(args(Some(100), None).check("x", false, 100).unwrap().size, 100);
+        assert!(args(Some(1), Some(1)).check("x", false, 100).is_err());
     }
 
     #[test]
     fn t56_a_cursor_is_good_for_its_own_order_and_kind_of_key_only() {
         let cursor = Cursor { order: "EMAIL".into(), key: SortKey::Text("a'; --".into()), id: Uuid::nil() };
         let check = |text: &str, order| {
-            PageArgs { after: Some(text.to_owned()), ..PageArgs::default() }.check(order, order != "EMAIL")
+            PageArgs { after: Some(text.to_owned()), ..PageArgs::default() }.check(
+                order,
+                order != "EMAIL",
+                100,
+            )
         };
         assert_eq!(check(&cursor.encode(), "EMAIL").unwrap().after, Some(cursor.clone()));
         assert!(check(&cursor.encode(), "CREATED_AT").is_err());

@@ -172,13 +172,16 @@ pub async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
     Ok(None)
 }
 
-/// The schema over a running service. Documents are validated before they come here (`http/gate.rs`).
+/// A schema that can be added to.
+pub type Builder = async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>;
+
+/// The schema over a running service. Documents are validated before they come here (`http/gate`).
 #[must_use]
-pub fn build(app: &App) -> Schema {
-    builder().data(app.clone()).finish()
+pub fn over(app: &App) -> Builder {
+    builder().data(app.clone())
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+fn builder() -> Builder {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<Node>()
         .validation_mode(ValidationMode::Fast)

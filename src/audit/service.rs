@@ -27,7 +27,8 @@ pub async fn events(
     let tenant_id = actor.tenant_or_active(tenant_id)?;
     let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
     authority.require(Permission::ViewEvents)?;
-    event::service::list(db, tenant_id, &filter, &page.check(event::ORDER, true)?, count).await
+    event::service::list(db, tenant_id, &filter, &page.check(event::ORDER, true, app.config.max_page)?, count)
+        .await
 }
 
 /// The event with this identifier; `None` when it is hidden. Events of no tenant are for platform administrators.

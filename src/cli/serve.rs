@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use poem::listener::TcpAcceptor;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -11,7 +10,7 @@ use super::{Failure, Outcome, assemble, checked};
 use crate::app::App;
 use crate::config::{Environment, Options};
 use crate::db::{self, ServeLock};
-use crate::http::{self, Readiness};
+use crate::http::{self, Connections, Readiness};
 use crate::{outbox, user, worker};
 
 /// How long requests that have begun may take to finish once the service is told to stop.
@@ -33,7 +32,6 @@ pub(super) async fn serve(mut options: Options, with_worker: bool) -> Outcome {
         .map_err(|error| Failure::new(Failure::FAILED, error.to_string()))?;
     let (stop, stopped) = watch::channel(false);
     let work = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stopped)));
-    let acceptor = TcpAcceptor::from_tokio(listener).map_err(failed)?;
     let signal = async move {
         told_to_stop().await;
         readiness.withdraw();
@@ -43,10 +41,8 @@ pub(super) async fn serve(mut options: Options, with_worker: bool) -> Outcome {
             std::process::exit(130);
         });
     };
-    poem::Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(endpoint, signal, Some(DRAIN))
-        .await
-        .map_err(failed)?;
+    let connections = Connections { most: app.config.max_connections, patience: app.config.client_timeout };
+    http::serve(listener, endpoint, connections, signal, DRAIN).await;
     let _ = stop.send(true);
     if let Some(work) = work {
         let _ = work.await;

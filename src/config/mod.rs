@@ -3,25 +3,27 @@
 //! [`Options`] is what was typed; [`Options::check`] turns it into a [`Config`] that the service can rely
 //! on, or into every problem at once, each with the way out.
 
+mod network;
 mod options;
+mod secret;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::ValueEnum;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::db::{self, DatabaseUrl};
-use crate::keys;
+use crate::db::DatabaseUrl;
 use crate::mail::smtp::SmtpUrl;
 use crate::tenant::ResetPolicy;
 
+pub use network::Network;
 pub use options::{Options, env_example};
+use secret::{load_or_make, read, weak};
 
 /// How much is allowed and how much must be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,6 +64,23 @@ pub struct Limits {
     pub pending_per_tenant: u32,
     /// Wishes for a reset per address in an hour.
     pub resets_per_address: u32,
+}
+
+/// Limits on GraphQL documents.
+#[derive(Clone, Copy, Debug)]
+pub struct DocumentLimits {
+    /// Deepest nesting.
+    pub depth: usize,
+    /// Highest cost.
+    pub complexity: usize,
+    /// Most aliases.
+    pub aliases: usize,
+    /// Most root fields of an operation.
+    pub root_fields: usize,
+    /// Most directives on one selection.
+    pub directives: usize,
+    /// Most lexical tokens.
+    pub tokens: usize,
 }
 
 /// Cost and rules of passwords.
@@ -145,10 +164,18 @@ pub struct Config {
     pub password: PasswordRules,
     /// Limits on attempts.
     pub limits: Limits,
-    /// Deepest nesting of a document.
-    pub max_depth: usize,
-    /// Most selections of a document.
-    pub max_complexity: usize,
+    /// Limits on GraphQL documents.
+    pub documents: DocumentLimits,
+    /// Most rows in a page.
+    pub max_page: u32,
+    /// Longest time of one operation.
+    pub request_timeout: Duration,
+    /// Who is listened to: hosts, origins, proxies.
+    pub network: Network,
+    /// Connections that are open at once.
+    pub max_connections: usize,
+    /// How long a client may take to send or read any part of a request.
+    pub client_timeout: Duration,
     /// Largest body in bytes.
     pub body_limit: usize,
     /// Largest body of `inviteMany` in bytes.
@@ -231,6 +258,11 @@ impl Options {
         if !development && self.argon2_m < 7_168 {
             problems.add("GUESTLIST_ARGON2_M", "must be at least 7168 in production (OWASP).");
         }
+        let network = Network::check(self, public_url.as_deref().unwrap_or_default(), development);
+        let network = network.unwrap_or_else(|found| {
+            problems.0.extend(found);
+            Network::default()
+        });
         let (Some(secret_key), Some(public_url), Some(mail), true) =
             (secret_key, public_url, mail, problems.0.is_empty())
         else {
@@ -277,8 +309,19 @@ impl Options {
                 pending_per_tenant: self.limit_pending_per_tenant,
                 resets_per_address: self.limit_resets_per_address,
             },
-            max_depth: self.max_depth,
-            max_complexity: self.max_complexity,
+            documents: DocumentLimits {
+                depth: self.max_depth,
+                complexity: self.max_complexity,
+                aliases: self.max_aliases,
+                root_fields: self.max_root_fields,
+                directives: self.max_directives,
+                tokens: self.max_tokens,
+            },
+            max_page: self.max_page,
+            request_timeout: self.request_timeout.to_std().unwrap_or(Duration::from_secs(10)),
+            network,
+            client_timeout: self.client_timeout.to_std().unwrap_or(Duration::from_secs(15)),
+            max_connections: self.max_connections.max(1) as usize,
             body_limit: self.body_limit,
             bulk_body_limit: self.bulk_body_limit.max(self.body_limit),
         })
@@ -302,7 +345,7 @@ impl Options {
         let problem = |advice: String| Problem { setting: "GUESTLIST_SMTP_URL", advice };
         let url = match (&self.smtp_url, &self.smtp_url_file) {
             (Some(url), _) if !url.expose_secret().is_empty() => url.clone(),
-            (_, Some(path)) => read_secret(path).map_err(problem)?,
+            (_, Some(path)) => read(path).map_err(problem)?,
             _ if development => return Ok(MailTarget::Captured(self.data_dir.join("mail"))),
             _ => {
                 return Err(problem(
@@ -322,8 +365,8 @@ impl Options {
         let problem = |advice: String| Problem { setting: "GUESTLIST_SECRET_KEY", advice };
         let secret = match (&self.secret_key, &self.secret_key_file) {
             (Some(secret), _) => secret.clone(),
-            (None, Some(path)) => read_secret(path).map_err(problem)?,
-            (None, None) if development => load_or_make_secret(&self.data_dir).map_err(problem)?,
+            (None, Some(path)) => read(path).map_err(problem)?,
+            (None, None) if development => load_or_make(&self.data_dir).map_err(problem)?,
             (None, None) => {
                 return Err(problem(
                     "set it to at least 32 random bytes, for instance from: openssl rand -base64 32"
@@ -349,32 +392,4 @@ impl Problems {
     fn take<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.0.push(problem)).ok()
     }
-}
-
-/// Shorter than 32 bytes, or made of fewer than 8 different ones.
-fn weak(secret: &SecretString) -> bool {
-    let bytes = secret.expose_secret().as_bytes();
-    let distinct = bytes.iter().collect::<std::collections::BTreeSet<_>>().len();
-    bytes.len() < keys::SECRET_MIN || distinct < 8
-}
-
-fn read_secret(path: &Path) -> Result<SecretString, String> {
-    let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}.", path.display()))?;
-    Ok(text.trim().to_owned().into())
-}
-
-fn load_or_make_secret(folder: &Path) -> Result<SecretString, String> {
-    let path = folder.join("secret_key");
-    if path.exists() {
-        return read_secret(&path);
-    }
-    let failed = |e: std::io::Error| {
-        format!("cannot write {}: {e}. Choose another folder with GUESTLIST_DATA_DIR.", path.display())
-    };
-    let secret = keys::fresh_secret().map_err(|_| "the system gave no random bytes.".to_owned())?;
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut file =
-        db::private_file(OpenOptions::new().create_new(true).write(true), &path).map_err(failed)?;
-    file.write_all(secret.expose_secret().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    Ok(secret)
 }

@@ -125,6 +125,45 @@ pub struct Options {
     /// Whether any signed-in user may make tenants.
     #[arg(long, env = "GUESTLIST_ALLOW_TENANT_CREATION", default_value_t = false, action = clap::ArgAction::Set, global = true, hide_short_help = true)]
     pub allow_tenant_creation: bool,
+    /// Origins of browser frontends that may call the API, such as `https://app.example.com`, separated by commas.
+    #[arg(
+        long,
+        env = "GUESTLIST_ALLOWED_ORIGINS",
+        value_delimiter = ',',
+        global = true,
+        hide_short_help = true
+    )]
+    pub allowed_origins: Vec<String>,
+    /// Hosts that requests may name besides that of the public URL, separated by commas.
+    #[arg(
+        long,
+        env = "GUESTLIST_ALLOWED_HOSTS",
+        value_delimiter = ',',
+        global = true,
+        hide_short_help = true
+    )]
+    pub allowed_hosts: Vec<String>,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`, separated by commas.
+    #[arg(
+        long,
+        env = "GUESTLIST_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        global = true,
+        hide_short_help = true
+    )]
+    pub trusted_proxies: Vec<String>,
+    /// Connections that are open at once; further ones wait.
+    #[arg(
+        long,
+        env = "GUESTLIST_MAX_CONNECTIONS",
+        default_value_t = 4_096,
+        global = true,
+        hide_short_help = true
+    )]
+    pub max_connections: u32,
+    /// How long a client may take to send the head or the body of a request, or to read an answer.
+    #[arg(long, env = "GUESTLIST_CLIENT_TIMEOUT", default_value = "15s", value_parser = span, global = true, hide_short_help = true)]
+    pub client_timeout: TimeDelta,
     /// Whether `/graphiql` is served; on in development.
     #[arg(long, env = "GUESTLIST_GRAPHIQL", global = true, hide_short_help = true)]
     pub graphiql: Option<bool>,
@@ -221,7 +260,7 @@ pub struct Options {
     /// Deepest nesting of a GraphQL document.
     #[arg(long, env = "GUESTLIST_MAX_DEPTH", default_value_t = 10, global = true, hide_short_help = true)]
     pub max_depth: usize,
-    /// Most selections of a GraphQL document, fragments counted where they are spread.
+    /// Highest cost of a GraphQL document: 1 for a selection, fragments counted where they are spread, 5 for a list.
     #[arg(
         long,
         env = "GUESTLIST_MAX_COMPLEXITY",
@@ -230,6 +269,42 @@ pub struct Options {
         hide_short_help = true
     )]
     pub max_complexity: usize,
+    /// Most aliases of a GraphQL document.
+    #[arg(long, env = "GUESTLIST_MAX_ALIASES", default_value_t = 30, global = true, hide_short_help = true)]
+    pub max_aliases: usize,
+    /// Most root fields of a GraphQL operation.
+    #[arg(
+        long,
+        env = "GUESTLIST_MAX_ROOT_FIELDS",
+        default_value_t = 10,
+        global = true,
+        hide_short_help = true
+    )]
+    pub max_root_fields: usize,
+    /// Most directives on one selection of a GraphQL document.
+    #[arg(
+        long,
+        env = "GUESTLIST_MAX_DIRECTIVES",
+        default_value_t = 5,
+        global = true,
+        hide_short_help = true
+    )]
+    pub max_directives: usize,
+    /// Most lexical tokens of a GraphQL document.
+    #[arg(
+        long,
+        env = "GUESTLIST_MAX_TOKENS",
+        default_value_t = 2_000,
+        global = true,
+        hide_short_help = true
+    )]
+    pub max_tokens: usize,
+    /// Most rows in a page of a list.
+    #[arg(long, env = "GUESTLIST_MAX_PAGE", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000), global = true, hide_short_help = true)]
+    pub max_page: u32,
+    /// Longest time that one operation may take.
+    #[arg(long, env = "GUESTLIST_REQUEST_TIMEOUT", default_value = "10s", value_parser = span, global = true, hide_short_help = true)]
+    pub request_timeout: TimeDelta,
     /// Largest request body in bytes.
     #[arg(
         long,

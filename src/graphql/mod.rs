@@ -4,6 +4,7 @@
 //! returns `Option<GqlResult<T>>`: an `Err` of a bare `Result` would null the parent as well.
 
 mod connection;
+mod cookie;
 mod error;
 mod scalars;
 
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::id::TypedId;
 
 pub use connection::{Connection, Edge, OrderDirection, PageInfo};
+pub use cookie::SessionCookie;
 pub use error::{GqlError, GqlResult, UserError, settle, settle_with, show_refused, user_errors};
 pub use scalars::{DateTime, DateTimeRange, EmailAddress, JsonValue};
 
@@ -41,6 +43,8 @@ pub trait RequestContext {
     fn actor(&self) -> &Actor;
     /// Rows in batches.
     fn rows(&self) -> &Loader;
+    /// How the client keeps its refresh token.
+    fn session_cookie(&self) -> &SessionCookie;
 }
 
 impl RequestContext for Context<'_> {
@@ -53,6 +57,10 @@ impl RequestContext for Context<'_> {
     }
 
     fn rows(&self) -> &Loader {
+        self.data_unchecked()
+    }
+
+    fn session_cookie(&self) -> &SessionCookie {
         self.data_unchecked()
     }
 }

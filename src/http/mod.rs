@@ -1,12 +1,16 @@
 //! HTTP: routes and what wraps them.
 //!
-//! `gate` decides which documents are executed, `graphql` speaks GraphQL over HTTP, `pages` are what a person
-//! opens in a browser, `health` is for load balancers, `wrap` is around everything.
+//! `server` accepts connections, `wrap` is around every request, `gate` decides which documents are executed,
+//! `graphql` speaks GraphQL over HTTP, `session_cookie` is how browsers keep a refresh token, `pages` are what a
+//! person opens in a browser, `health` is for load balancers.
 
+mod cors;
 pub mod gate;
 mod graphql;
 mod health;
 mod pages;
+mod server;
+mod session_cookie;
 mod wrap;
 
 use std::sync::Arc;
@@ -19,6 +23,7 @@ use crate::schema;
 
 pub use health::Readiness;
 pub use poem::endpoint::BoxEndpoint;
+pub use server::{Connections, serve};
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -32,7 +37,7 @@ pub struct State {
 
 /// Every route of the service with the methods it takes, for `guestlist routes`.
 pub const ROUTES: &[(&str, &str, &str)] = &[
-    ("POST", "/graphql", "GraphQL over HTTP"),
+    ("GET, POST", "/graphql", "GraphQL over HTTP"),
     ("GET", "/schema.graphql", "the schema in its definition language"),
     ("GET", "/graphiql", "explorer (development, or GUESTLIST_GRAPHIQL=true)"),
     ("GET", "/accept", "where the link of an invitation leads"),
@@ -50,10 +55,22 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
 /// # Errors
 /// When the schema does not parse, which a test rules out.
 pub fn endpoint(app: &App, readiness: Readiness) -> Result<BoxEndpoint<'static>, gate::UnsoundSchema> {
+    endpoint_over(app, schema::over(app).finish(), readiness)
+}
+
+/// As [`endpoint`], over a schema with extensions of the caller's.
+///
+/// # Errors
+/// As [`endpoint`].
+pub fn endpoint_over(
+    app: &App,
+    schema: schema::Schema,
+    readiness: Readiness,
+) -> Result<BoxEndpoint<'static>, gate::UnsoundSchema> {
     let sdl = schema::sdl();
     let state = State {
         app: app.clone(),
-        schema: schema::build(app),
+        schema,
         gate: Arc::new(gate::Gate::new(&sdl, &app.config)?),
         sdl: sdl.into(),
         readiness,

@@ -1,5 +1,6 @@
 //! Around every request: an id, a panic that stays one request's, headers, a log line.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -7,11 +8,16 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 
+use super::cors;
 use crate::app::App;
+use crate::config::Network;
 use crate::id::{EventId, TypedId as _};
 
 /// Name of the header that carries the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Answered whatever host they name.
+const PROBES: [&str; 2] = ["/livez", "/readyz"];
+const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// What a page may do unless it says otherwise: nothing.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -38,20 +44,30 @@ impl Endpoint for Wrap {
         let id = self.app.fresh_id::<EventId>().uuid().simple().to_string();
         request.extensions_mut().insert(RequestId(id.clone()));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let network = &self.app.config.network;
+        let origin = cors::allowed(network, &request);
         #[expect(clippy::disallowed_methods, reason = "measures how long a request took; decides nothing")]
         let begun = Instant::now();
-        let called = futures_catch(self.inner.call(request)).await;
-        let mut response = match called {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => plain(error.status()),
-            Err(()) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+        let mut response = if !names_us(network, &request) {
+            plain(StatusCode::MISDIRECTED_REQUEST)
+        } else if let Some(answer) = cors::preflight(&request, origin.as_ref()) {
+            answer
+        } else {
+            match futures_catch(self.inner.call(request)).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => plain(error.status()),
+                Err(()) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+            }
         };
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, id);
         }
+        cors::mark(network, headers, origin);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(OPENER, HeaderValue::from_static("same-origin"));
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
         if self.app.config.public_url.starts_with("https://") {
             let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
@@ -62,6 +78,25 @@ impl Endpoint for Wrap {
         tracing::info!(request_id = id, %method, path, status, millis, "request");
         Ok(response)
     }
+}
+
+/// Whether the host that a request names is ours. Load balancers probe by address; nothing is told to them that a
+/// host could change.
+fn names_us(network: &Network, request: &Request) -> bool {
+    if PROBES.contains(&request.uri().path()) {
+        return true;
+    }
+    let header = request.header(header::HOST);
+    let target = request.uri().authority().map(|authority| authority.as_str());
+    [header, target].into_iter().flatten().all(|host| network.knows_host(host))
+}
+
+/// The client that a request comes from, as far as proxies that are trusted say.
+pub(super) fn client(network: &Network, request: &Request) -> Option<IpAddr> {
+    let peer = request.remote_addr().as_socket_addr()?.ip();
+    let forwarded = request.headers().get_all("x-forwarded-for").iter();
+    let lines = forwarded.map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>();
+    Some(network.client(peer, lines.into_iter()))
 }
 
 /// Answers of the router itself: not found, method not allowed and their like.

@@ -50,7 +50,13 @@ pub async fn tenants(
     count: bool,
 ) -> Result<Slice<Tenant>> {
     require_platform(actor)?;
-    tenant::service::page_of_all_tenants(app.db.reader(), &filter, &page.check(ORDER, false)?, count).await
+    tenant::service::page_of_all_tenants(
+        app.db.reader(),
+        &filter,
+        &page.check(ORDER, false, app.config.max_page)?,
+        count,
+    )
+    .await
 }
 
 /// Changes name, slug or policy.

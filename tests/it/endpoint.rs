@@ -32,10 +32,14 @@ async fn t51_only_application_json_is_read() {
 }
 
 #[tokio::test]
-async fn t51_nothing_is_executed_by_get() {
+async fn t51_nothing_is_changed_by_get() {
     let app = TestApp::new().await;
     let root = app.superuser().await;
-    let reply = root.get("/graphql?query=mutation%7BlogoutAll%7BrevokedSessions%7D%7D").await;
+    let path = "/graphql?query=mutation%7BlogoutAll%7BrevokedSessions%7D%7D";
+    assert_eq!(root.get(path).await.status, 400, "a browser can be made to send this");
+    let request = Request::builder().uri_str(path).header("graphql-require-preflight", "1");
+    let request = request.header("authorization", format!("Bearer {}", root.access.as_ref().unwrap()));
+    let reply = root.send(request.finish()).await;
     assert_eq!((reply.status, reply.header("allow")), (405, "POST"));
     assert!(root.me().await["id"].is_string());
     let page = Request::builder().uri_str("/graphql").header("accept", "text/html,*/*").finish();

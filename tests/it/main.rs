@@ -7,6 +7,7 @@
 
 mod accept;
 mod account;
+mod browsers;
 mod bulk;
 mod cli;
 mod crash;
@@ -27,6 +28,7 @@ mod node;
 mod pages;
 mod preview;
 mod races;
+mod reading;
 mod readme;
 mod resend;
 mod reset_rules;

@@ -13,7 +13,7 @@ async fn t44_links_come_from_the_configuration_whatever_the_headers_say() {
     let mut request =
         Request::builder().method(Method::POST).uri_str("/graphql").content_type("application/json");
     for (name, value) in [
-        ("host", "evil.test"),
+        ("host", "id.example.com:443"),
         ("x-forwarded-host", "evil.test"),
         ("x-forwarded-proto", "ftp"),
         ("forwarded", "host=evil.test"),
@@ -26,6 +26,21 @@ async fn t44_links_come_from_the_configuration_whatever_the_headers_say() {
     let reply = owner.send(request.body(json!({ "query": query }).to_string())).await.json();
     let link = reply["data"]["invite"]["link"].as_str().unwrap();
     assert!(link.starts_with("https://id.example.com/accept#gl_inv_"), "{link}");
+    for (path, status) in [("/accept", 421), ("/graphql", 421), ("/livez", 200), ("/readyz", 200)] {
+        for (uri, host) in [
+            (path.to_owned(), "evil.test"),
+            (path.to_owned(), "id.example.com.evil.test"),
+            (path.to_owned(), "id.example.com@evil.test"),
+            (format!("http://evil.test{path}"), "id.example.com"),
+        ] {
+            let request = Request::builder().uri_str(&uri).header("host", host).finish();
+            assert_eq!(app.stranger().send(request).await.status, status, "{uri} {host}");
+        }
+    }
+    for host in ["id.example.com", "ID.example.com:8443", "id.example.com."] {
+        let request = Request::builder().uri_str("/accept").header("host", host).finish();
+        assert_eq!(app.stranger().send(request).await.status, 200, "{host}");
+    }
 
     let own = TestApp::with(&["--accept-url=https://app.example.com/join?code={token}"]).await;
     let owner = own.owner().await;

@@ -8,8 +8,9 @@ use super::inputs::{
     RevokeSessionInput, RevokeSessionPayload, SwitchTenantInput, SwitchTenantPayload, UpdateProfileInput,
     UpdateProfilePayload,
 };
-use super::object::{SessionObject, ViewerObject};
+use super::object::{AuthTokens, SessionObject, ViewerObject};
 use crate::auth::service;
+use crate::error::ErrorCode;
 use crate::graphql::{DateTime, GqlResult, RequestContext as _, parse_id, parse_optional_id, settle};
 use crate::membership::graphql::MembershipObject;
 use crate::user;
@@ -21,6 +22,9 @@ pub struct AuthMutation;
 #[Object]
 impl AuthMutation {
     /// Signs in with address and password, and begins a session.
+    ///
+    /// A browser that sends `X-Guestlist-Session: cookie` gets the refresh token in a cookie that scripts cannot
+    /// read; so do `acceptInvitation`, `refresh` and `changePassword`.
     ///
     /// `INVALID_CREDENTIALS` says nothing about which of the two is wrong. `RATE_LIMITED` after ten attempts
     /// for an address in 15 minutes.
@@ -36,11 +40,13 @@ impl AuthMutation {
         };
         Some(settle(done.await, |login, user_errors| {
             let (tokens, principal) = login.map(|login| (login.tokens, login.principal)).unzip();
-            LoginPayload { tokens: tokens.map(Into::into), viewer: principal.map(ViewerObject), user_errors }
+            let tokens = tokens.map(|tokens| AuthTokens::deliver(ctx, tokens));
+            LoginPayload { tokens, viewer: principal.map(ViewerObject), user_errors }
         }))
     }
 
-    /// Exchanges a refresh token for the next pair. Each token is good once.
+    /// Exchanges a refresh token for the next pair. Each token is good once. It may be left out where it is in
+    /// a cookie (`X-Guestlist-Session: cookie`).
     ///
     /// The token before the present one gets the same successor for ten seconds while that is unused, so that
     /// a lost answer can be asked for again; any older one ends the session.
@@ -49,10 +55,15 @@ impl AuthMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Refresh token to exchange.")] input: RefreshInput,
     ) -> Option<GqlResult<RefreshPayload>> {
-        let token = input.refresh_token.unwrap_or_default();
+        let cookie = ctx.session_cookie();
+        let token = input.refresh_token.or_else(|| cookie.token()).unwrap_or_default();
         let done = service::refresh(ctx.app(), ctx.actor(), &token).await;
+        if done.as_ref().is_err_and(|e| matches!(e.code(), ErrorCode::TokenInvalid | ErrorCode::TokenExpired))
+        {
+            cookie.clear(ctx);
+        }
         Some(settle(done, |tokens, user_errors| RefreshPayload {
-            tokens: tokens.map(Into::into),
+            tokens: tokens.map(|tokens| AuthTokens::deliver(ctx, tokens)),
             user_errors,
         }))
     }
@@ -65,14 +76,21 @@ impl AuthMutation {
             LogoutInput,
         >,
     ) -> Option<GqlResult<LogoutPayload>> {
-        let token = input.and_then(|input| input.refresh_token);
+        let cookie = ctx.session_cookie();
+        let token = input.and_then(|input| input.refresh_token).or_else(|| cookie.token());
         let done = service::logout(ctx.app(), ctx.actor(), token.as_deref()).await;
+        if done.is_ok() {
+            cookie.clear(ctx);
+        }
         Some(done.map(|()| LogoutPayload { user_errors: Vec::new() }).map_err(Into::into))
     }
 
     /// Ends every session of the caller, this one too.
     async fn logout_all(&self, ctx: &Context<'_>) -> Option<GqlResult<LogoutAllPayload>> {
         let done = service::logout_all(ctx.app(), ctx.actor()).await;
+        if done.is_ok() {
+            ctx.session_cookie().clear(ctx);
+        }
         let payload = |revoked: usize| LogoutAllPayload {
             revoked_sessions: i32::try_from(revoked).unwrap_or(i32::MAX),
             user_errors: Vec::new(),

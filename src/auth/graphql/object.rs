@@ -27,12 +27,14 @@ pub struct AuthTokens {
     refresh_token_expires_at: DateTime,
 }
 
-impl From<Tokens> for AuthTokens {
-    fn from(tokens: Tokens) -> Self {
+impl AuthTokens {
+    /// Hands tokens to the client: both in the answer, or the refresh token in the cookie it asked for.
+    pub fn deliver(ctx: &Context<'_>, tokens: Tokens) -> Self {
+        let kept = ctx.session_cookie().keep(ctx, &tokens.refresh_token, tokens.refresh_expires_at);
         Self {
             access_token: tokens.access_token,
             access_token_expires_at: DateTime(tokens.access_expires_at),
-            refresh_token: Some(tokens.refresh_token),
+            refresh_token: (!kept).then_some(tokens.refresh_token),
             refresh_token_expires_at: DateTime(tokens.refresh_expires_at),
         }
     }

@@ -9,7 +9,7 @@ use super::inputs::{
     InvitePayload, ResendInvitationInput, ResendInvitationPayload,
 };
 use super::object::InvitationObject;
-use crate::auth::graphql::ViewerObject;
+use crate::auth::graphql::{AuthTokens, ViewerObject};
 use crate::graphql::{
     GqlResult, RequestContext as _, parse_id, parse_optional_id, settle, settle_with, show_refused,
 };
@@ -138,7 +138,7 @@ impl InvitationMutation {
             service::accept(ctx.app(), ctx.actor(), input).await
         };
         Some(match done.await {
-            Ok(accepted) => Ok(accepted_payload(accepted)),
+            Ok(accepted) => Ok(accepted_payload(ctx, accepted)),
             Err(refused) => {
                 show_refused(refused, InvitationObject::invitee).map(|(invitation, user_errors)| {
                     AcceptInvitationPayload { invitation, user_errors, ..AcceptInvitationPayload::default() }
@@ -164,12 +164,12 @@ impl InvitationMutation {
     }
 }
 
-fn accepted_payload(accepted: Accepted) -> AcceptInvitationPayload {
+fn accepted_payload(ctx: &Context<'_>, accepted: Accepted) -> AcceptInvitationPayload {
     AcceptInvitationPayload {
         invitation: Some(InvitationObject::accepted(accepted.invitation, accepted.viewer.user_id)),
         membership: Some(MembershipObject(accepted.membership)),
         viewer: Some(ViewerObject(accepted.viewer)),
-        tokens: accepted.tokens.map(Into::into),
+        tokens: accepted.tokens.map(|tokens| AuthTokens::deliver(ctx, tokens)),
         user_errors: Vec::new(),
     }
 }

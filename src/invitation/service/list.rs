@@ -57,7 +57,7 @@ pub async fn list(
     let tenant_id = actor.tenant_or_active(tenant_id)?;
     let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
     authority.require(Permission::Invite)?;
-    let page = page.check(by.name(), by != SortBy::Email)?;
+    let page = page.check(by.name(), by != SortBy::Email, app.config.max_page)?;
     let now = app.clock.now();
     let roles = match &filter.role_keys {
         None => None,

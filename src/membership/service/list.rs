@@ -43,7 +43,7 @@ pub async fn list(
 ) -> Result<Slice<Model>> {
     let db = app.db.reader();
     authority(db, actor, tenant).await?;
-    let page = page.check(ORDER, false)?;
+    let page = page.check(ORDER, false, app.config.max_page)?;
     let roles = match &filter.role_keys {
         None => None,
         Some(keys) => {

@@ -9,6 +9,7 @@ use super::inputs::{
     ResetPasswordPayload,
 };
 use super::object::ResetRequestObject;
+use crate::auth::graphql::AuthTokens;
 use crate::graphql::{GqlResult, RequestContext as _, parse_id, settle, settle_with};
 use crate::password_reset::service;
 use crate::user::graphql::UserObject;
@@ -29,7 +30,7 @@ impl PasswordMutation {
             (SecretString::from(input.current_password), SecretString::from(input.new_password));
         let done = service::change_password(ctx.app(), ctx.actor(), &current, &new).await;
         Some(settle(done, |tokens, user_errors| ChangePasswordPayload {
-            tokens: tokens.map(Into::into),
+            tokens: tokens.map(|tokens| AuthTokens::deliver(ctx, tokens)),
             user_errors,
         }))
     }

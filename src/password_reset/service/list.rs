@@ -57,7 +57,7 @@ pub async fn list(
         status: filter.status,
         created: (filter.from, filter.to),
     };
-    let page = page.check(by.name(), true)?;
+    let page = page.check(by.name(), true, app.config.max_page)?;
     let now = app.clock.now();
     let total = if count { model::count(db, &conditions, now).await? } else { 0 };
     Ok(Slice::cut(model::list(db, &conditions, (by, descending), &page, now).await?, &page, total))

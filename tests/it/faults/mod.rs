@@ -7,4 +7,6 @@ mod database;
 mod disk;
 mod kill;
 mod mail;
+mod panic;
 mod replicas;
+mod slow;

@@ -1,0 +1,119 @@
+//! Answers: what was executed, what was refused and what failed, each with the request's id.
+
+use std::time::Duration;
+
+use async_graphql::Response as GraphQLResponse;
+use async_graphql_poem::GraphQLResponse as PoemResponse;
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::web::Json;
+use poem::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::media::Media;
+use crate::error::Error;
+use crate::graphql::GqlError;
+use crate::http::gate::Refused;
+
+/// How one request is answered.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) media: Media,
+    pub(super) request_id: Option<String>,
+}
+
+impl Answer {
+    /// Sends what was executed.
+    pub(super) fn executed(&self, mut response: GraphQLResponse) -> Response {
+        for error in &mut response.errors {
+            let extensions = error.extensions.get_or_insert_default();
+            if extensions.get("code").is_none() {
+                extensions.set("code", "BAD_USER_INPUT");
+            }
+            if let Some(id) = &self.request_id {
+                extensions.set("requestId", id.as_str());
+            }
+        }
+        self.send(StatusCode::OK, PoemResponse(response).into_response())
+    }
+
+    /// Sends what introspection answered.
+    pub(super) fn introspected(&self, answer: Value) -> Response {
+        self.send(StatusCode::OK, Json(answer).into_response())
+    }
+
+    /// Refuses the request that was understood, and not executed.
+    pub(super) fn refused(&self, refused: Refused) -> Response {
+        self.errors(self.media.request_error(), refused)
+    }
+
+    /// Refuses a request with a status of its own.
+    pub(super) fn bad(&self, status: StatusCode, message: &str) -> Response {
+        self.errors(status, Refused::one("BAD_REQUEST", message))
+    }
+
+    /// Refuses what is not read to its end. The connection ends with the answer: the rest of the body is not waited for.
+    pub(super) fn too_large(&self, most: usize) -> Response {
+        let message = format!("A body has at most {most} bytes.");
+        let mut refused = Refused::one("BAD_REQUEST", &message);
+        refused.0[0]["extensions"]["limit"] = json!("body");
+        refused.0[0]["extensions"]["most"] = json!(most);
+        self.errors(StatusCode::PAYLOAD_TOO_LARGE, refused)
+    }
+
+    /// The operation took too long.
+    pub(super) fn late(&self) -> Response {
+        let message = "The operation took too long and was given up; try again in a moment.";
+        let mut refused = Refused::one("OVERLOADED", message);
+        refused.0[0]["extensions"]["limit"] = json!("time");
+        self.errors(StatusCode::SERVICE_UNAVAILABLE, refused)
+    }
+
+    /// The work on the request ended unexpectedly.
+    pub(super) fn broken(&self) -> Response {
+        let message = "Something went wrong on the server; the request id finds it in the logs.";
+        self.errors(StatusCode::INTERNAL_SERVER_ERROR, Refused::one("INTERNAL", message))
+    }
+
+    /// Not even the caller could be found out.
+    pub(super) fn failed(&self, failure: Error) -> Response {
+        let wait = match &failure {
+            Error::Overloaded(wait) => Some(*wait),
+            _ => None,
+        };
+        let error = async_graphql::Error::from(GqlError::from(failure));
+        let mut error = error.into_server_error(async_graphql::Pos::default());
+        error.locations.clear();
+        let mut response = self.executed(GraphQLResponse::from_errors(vec![error]));
+        if let Some(wait) = wait {
+            response.set_status(StatusCode::SERVICE_UNAVAILABLE);
+            retry_after(&mut response, wait);
+        }
+        response
+    }
+
+    pub(super) fn errors(&self, status: StatusCode, mut refused: Refused) -> Response {
+        if let Some(id) = &self.request_id {
+            for error in &mut refused.0 {
+                error["extensions"]["requestId"] = json!(id);
+            }
+        }
+        let mut response = self.send(status, Json(json!({ "errors": refused.0 })).into_response());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            retry_after(&mut response, Duration::from_secs(1));
+        }
+        response
+    }
+
+    fn send(&self, status: StatusCode, mut response: Response) -> Response {
+        response.set_status(status);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, self.media.content_type());
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.append(header::VARY, HeaderValue::from_static("Accept"));
+        response
+    }
+}
+
+fn retry_after(response: &mut Response, wait: Duration) {
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+}

@@ -1,0 +1,34 @@
+//! Reads the session cookie, and only for who shows that the request comes from a page that may use it.
+
+use poem::Request;
+use poem::http::header;
+
+use crate::config::Network;
+use crate::graphql::SessionCookie;
+
+/// Says `cookie` where the client wants its refresh token kept in a cookie.
+const WANTED: &str = "x-guestlist-session";
+
+/// How the client keeps its refresh token.
+///
+/// # Errors
+/// A sentence for the client, when the cookie is asked for by a page of another origin, or by nobody knows whom.
+pub(super) fn read(network: &Network, request: &Request) -> Result<SessionCookie, &'static str> {
+    match request.header(WANTED) {
+        None => return Ok(SessionCookie::default()),
+        Some("cookie") => {}
+        Some(_) => return Err("X-Guestlist-Session can be `cookie`, or be left out."),
+    }
+    let own = match request.header(header::ORIGIN) {
+        Some(origin) => network.knows_origin(origin),
+        None => request.header("sec-fetch-site") == Some("same-origin"),
+    };
+    if !own {
+        return Err("The session cookie is for pages of this service and of GUESTLIST_ALLOWED_ORIGINS.");
+    }
+    let prefix = format!("{}=", SessionCookie::NAME);
+    let cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split(';')).map(str::trim);
+    let token = pairs.find_map(|pair| pair.strip_prefix(&prefix)).filter(|token| !token.is_empty());
+    Ok(SessionCookie::asked(token.map(str::to_owned)))
+}

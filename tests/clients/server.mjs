@@ -1,0 +1,69 @@
+// Starts the binary in a folder of its own on a port of the system's choice, and ends it again.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+export const BINARY = process.env.GUESTLIST_BINARY;
+export const PASSWORD = "correct horse battery staple";
+
+export async function start(env = {}) {
+  const folder = await mkdtemp(join(tmpdir(), "guestlist-"));
+  const child = spawn(BINARY, ["serve"], {
+    cwd: folder,
+    env: {
+      GUESTLIST_LISTEN: "127.0.0.1:0",
+      GUESTLIST_LOG: "off",
+      GUESTLIST_ARGON2_M: "8",
+      GUESTLIST_ARGON2_T: "1",
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: child.stdout });
+  const url = await new Promise((found, failed) => {
+    child.once("exit", (code) => failed(new Error(`the server ended with ${code}`)));
+    let graphql;
+    lines.on("line", (line) => {
+      graphql ??= line.match(/graphql\s+(http\S+)\/graphql/)?.[1];
+      if (line.includes("  mail ")) found(graphql);
+    });
+  });
+  const stop = async () => {
+    const ended = new Promise((done) => child.once("exit", done));
+    child.kill();
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { url, graphql: `${url}/graphql`, folder, stop };
+}
+
+/** Runs another command of the binary beside the server, with text on its standard input. */
+export function run(server, args, text = "") {
+  const child = spawn(BINARY, args, {
+    cwd: server.folder,
+    env: { GUESTLIST_ARGON2_M: "8", GUESTLIST_ARGON2_T: "1" },
+  });
+  let output = "";
+  child.stdout.on("data", (piece) => (output += piece));
+  child.stderr.on("data", (piece) => (output += piece));
+  child.stdin.end(text);
+  return new Promise((done, failed) =>
+    child.once("exit", (code) => (code === 0 ? done(output) : failed(new Error(output)))),
+  );
+}
+
+/** Sends an operation and returns the whole answer. */
+export async function ask(server, query, variables = {}, token) {
+  const response = await fetch(server.graphql, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  return response.json();
+}
