@@ -37,7 +37,7 @@ fn the_generated_secret_is_kept_and_private() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(options.data_dir.join("secret_key")).unwrap().permissions().mode();
+        let mode = std::fs::metadata(options.data_dir.join("secret_key")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }
