@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
+use crate::event::EventKey;
 use crate::id::{IdSource, TypedId};
 use crate::keys::Keys;
 use crate::mail::Mailer;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub keys: Keys,
     /// Keys that sign and verify access tokens.
     pub access_keys: AccessKeys,
+    /// Signs and seals events.
+    pub event_key: EventKey,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// Renders and sends mail.
@@ -51,6 +54,7 @@ impl App {
     pub async fn new(config: Config, db: Db, clock: Clock) -> Result<Self> {
         let keys = Keys::new(&config.secret_key, &config.secret_key_previous);
         let access_keys = AccessKeys::load(&db, &keys, &config, clock.now()).await?;
+        let event_key = EventKey::load(&db, &keys).await?;
         let hasher = Hasher::new(config.password)?;
         let mailer = Mailer::new(&config)?;
         Ok(Self(Arc::new(Parts {
@@ -59,6 +63,7 @@ impl App {
             clock,
             keys,
             access_keys,
+            event_key,
             hasher,
             mailer,
             mail_waiting: Notify::new(),

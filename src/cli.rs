@@ -166,6 +166,11 @@ Rows that stand already are left as they are, so that it is safe to run it again
         #[command(subcommand)]
         action: Keys,
     },
+    /// Prove that the recorded events are whole and as they were written
+    Events {
+        #[command(subcommand)]
+        action: Events,
+    },
     /// Print the settings in force, with secrets hidden
     Config {
         /// Print a .env file with every setting and its default instead
@@ -252,6 +257,19 @@ enum MailState {
 enum Keys {
     /// Make a new key; the one before it verifies until its tokens have ended
     Rotate,
+}
+
+#[derive(Debug, Subcommand)]
+enum Events {
+    /// Look for events that were changed, put in or taken out
+    Verify {
+        /// A head that was logged earlier, as CHAIN:POSITION:SEAL; the chain must still hold it
+        #[arg(long, value_name = "HEAD")]
+        head: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -375,6 +393,9 @@ async fn run(cli: Cli) -> Outcome {
         Command::Outbox { action: Outbox::Hold } => post::hold(&options).await,
         Command::Outbox { action: Outbox::Release { discard } } => post::release(&options, discard).await,
         Command::Keys { action: Keys::Rotate } => operate::rotate_keys(&options).await,
+        Command::Events { action: Events::Verify { head, json } } => {
+            operate::verify_events(&options, &head, json).await
+        }
         Command::Backup { file } => operate::backup(&options, &file).await,
         Command::Config { example } => operate::config(&options, example),
     }

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::app::App;
 use crate::error::Result;
 use crate::outbox::MailKind;
-use crate::{invitation, limits, outbox, password_reset, tenancy};
+use crate::{event, invitation, limits, outbox, password_reset, tenancy};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -50,6 +50,8 @@ pub const TASKS: &[Task] = &[
     every(60, "expire-invitations", |app| Box::pin(expire(app))),
     every(60, "expire-resets", |app| Box::pin(expire_resets(app))),
     every(3_600, "erase-tenants", |app| Box::pin(erase(app))),
+    every(10, "seal-events", |app| Box::pin(seal_events(app))),
+    every(3_600, "log-event-heads", |app| Box::pin(log_event_heads(app))),
     every(600, "prune-limits", |app| Box::pin(prune(app))),
 ];
 
@@ -93,6 +95,14 @@ async fn erase(app: App) -> Result<()> {
         tracing::info!(erased, "deleted tenants were erased");
     }
     Ok(())
+}
+
+async fn seal_events(app: App) -> Result<()> {
+    event::service::seal_due(&app).await.map(drop)
+}
+
+async fn log_event_heads(app: App) -> Result<()> {
+    event::service::log_heads(&app).await
 }
 
 async fn prune(app: App) -> Result<()> {

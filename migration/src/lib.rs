@@ -48,6 +48,7 @@ mod m0010_signing_key;
 mod m0011_rate_limit;
 mod m0012_reset_intake;
 mod m0013_outbox_hold;
+mod m0014_event_seal;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_rate_limit::Migration),
             Box::new(m0012_reset_intake::Migration),
             Box::new(m0013_outbox_hold::Migration),
+            Box::new(m0014_event_seal::Migration),
         ]
     }
 }

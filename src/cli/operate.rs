@@ -11,10 +11,11 @@ use crate::clock::Clock;
 use crate::config::{self, Environment, Options};
 use crate::db::{self, BackupError, Db, ServeLock};
 use crate::email::Email;
+use crate::event::service::Head;
 use crate::http::ROUTES;
 use crate::id::IdSource;
 use crate::mail::{Mail, Mailer};
-use crate::{invitation, schema as gql};
+use crate::{event, invitation, schema as gql};
 
 pub(super) async fn migrate(options: &Options, action: Migrate) -> Outcome {
     let db = Db::open(&options.database_url()).await?;
@@ -165,4 +166,32 @@ pub(super) fn config(options: &Options, example: bool) -> Outcome {
     }
     say(format_args!("{:#?}", checked(options)?));
     Ok(())
+}
+
+pub(super) async fn verify_events(options: &Options, heads: &[String], json: bool) -> Outcome {
+    let app = open(options).await?;
+    let expected = heads.iter().map(|text| text.parse::<Head>()).collect::<Result<Vec<_>, _>>();
+    let expected = expected.map_err(|error| Failure::new(Failure::USAGE, error))?;
+    let report = event::service::verify(&app, &expected).await?;
+    if json {
+        say_json(&json!({
+            "events": report.events,
+            "unsealed": report.unsealed,
+            "heads": report.heads.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "findings": report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }));
+    } else {
+        for finding in &report.findings {
+            say(format_args!("{finding}"));
+        }
+        for head in &report.heads {
+            say(format_args!("head  {head}"));
+        }
+        talk(format_args!("{} events, {} of them not sealed yet.", report.events, report.unsealed));
+    }
+    if report.findings.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} findings: these events are not what was recorded", report.findings.len());
+    Err(Failure::new(Failure::FAILED, message))
 }

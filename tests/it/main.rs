@@ -35,6 +35,7 @@ mod reset_rules;
 mod resets;
 mod roles;
 mod roster;
+mod sealed;
 mod sessions;
 mod smtp;
 mod storage;

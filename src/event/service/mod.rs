@@ -1,4 +1,8 @@
-//! Recording and reading events.
+//! Recording, sealing and reading events.
+
+mod key;
+mod seal;
+mod verify;
 
 use sea_orm::ConnectionTrait;
 use uuid::Uuid;
@@ -12,6 +16,9 @@ use crate::id::{EventId, TenantId};
 use crate::page::{Page, Slice};
 
 pub use super::model::Filter;
+pub use key::EventKey;
+pub use seal::{log_heads, seal_due};
+pub use verify::{Finding, Head, Report, verify};
 
 /// Records a fact in the transaction that made it true.
 ///
@@ -37,7 +44,7 @@ pub async fn record_many(
 
 fn row(app: &App, actor: &Actor, new: NewEvent) -> Model {
     let (subject_type, subject_id) = new.subject.parts();
-    Model {
+    let mut row = Model {
         id: app.fresh_id(),
         tenant_id: new.tenant_id,
         kind: new.kind.as_str().to_owned(),
@@ -48,7 +55,12 @@ fn row(app: &App, actor: &Actor, new: NewEvent) -> Model {
         data: new.data,
         ip_address: actor.origin.ip_address.clone(),
         request_id: actor.origin.request_id.clone(),
-    }
+        mac: None,
+        position: None,
+        seal: None,
+    };
+    row.mac = Some(app.event_key.sign(&row));
+    row
 }
 
 /// One page of a tenant's events, latest first. The caller has checked that they may be seen.

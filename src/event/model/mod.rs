@@ -2,8 +2,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
+pub(super) mod chain;
+
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
 use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
@@ -37,6 +40,12 @@ pub struct Model {
     pub ip_address: Option<String>,
     /// Finds the request in the logs.
     pub request_id: Option<String>,
+    /// Signature of what is above, made when the event was recorded.
+    pub mac: Option<String>,
+    /// Place in the chain of its tenant, from 1; 0 for one whose signature is not ours.
+    pub position: Option<i64>,
+    /// Seal over the one before it and the signature.
+    pub seal: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -53,6 +62,9 @@ fn active(event: Model) -> ActiveModel {
         data: Set(event.data),
         ip_address: Set(event.ip_address),
         request_id: Set(event.request_id),
+        mac: Set(event.mac),
+        position: Set(event.position),
+        seal: Set(event.seal),
     }
 }
 
@@ -139,4 +151,31 @@ pub(super) async fn by_id_all_tenants(
 
 pub(super) async fn of_subject(db: &impl ConnectionTrait, subject: Uuid) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::SubjectId.eq(subject)).order_by_asc(Column::Id).all(db).await
+}
+
+/// Events that are in no chain yet, the earliest first.
+pub(super) async fn unsealed(db: &impl ConnectionTrait, most: u64) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Seal.is_null()).order_by_asc(Column::Id).limit(most).all(db).await
+}
+
+/// Writes places and seals.
+pub(super) async fn seal(db: &impl ConnectionTrait, sealed: &[Model]) -> Result<(), DbErr> {
+    for row in sealed {
+        let update = Entity::update_many()
+            .col_expr(Column::Position, Expr::value(row.position))
+            .col_expr(Column::Seal, Expr::value(row.seal.clone()))
+            .filter(Column::Id.eq(row.id));
+        update.exec(db).await?;
+    }
+    Ok(())
+}
+
+/// Events of every tenant in the order of their identifiers, after `after`.
+pub(super) async fn all_after(
+    db: &impl ConnectionTrait,
+    after: Option<EventId>,
+    most: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let condition = Condition::all().add_option(after.map(|id| Column::Id.gt(id)));
+    Entity::find().filter(condition).order_by_asc(Column::Id).limit(most).all(db).await
 }
