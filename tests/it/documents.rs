@@ -51,12 +51,12 @@ async fn t5_one_document_holds_one_mutation_with_a_secret() {
         "mutation {{ {} refresh(input: {{ refreshToken: \"x\" }}) {{ userErrors {{ code }} }} }}",
         login(1)
     );
-    let hundred: Vec<String> = (0..100).map(login).collect();
+    let aliases_200: Vec<String> = (0..200).map(login).collect();
     for query in [
         format!("mutation {{ {} }}", aliased.join(" ")),
         fragments,
         mixed,
-        format!("mutation {{ {} }}", hundred.join(" ")),
+        format!("mutation {{ {} }}", aliases_200.join(" ")),
     ] {
         let reply = json_post(&app, &json!({ "query": query }).to_string()).await.json();
         let code = reply["errors"][0]["extensions"]["code"].as_str().unwrap();

@@ -7,6 +7,7 @@
 
 mod accept;
 mod account;
+mod attacks;
 mod browsers;
 mod bulk;
 mod cli;
@@ -42,5 +43,7 @@ mod storage;
 mod support;
 mod tenancy;
 mod tenants;
+mod throttles;
+mod timing;
 mod tokens;
 mod walkthrough;

@@ -18,7 +18,7 @@ async fn policy(client: &Client, policy: &str) {
 }
 
 #[tokio::test]
-async fn t36_who_may_decide_has_every_permission_of_the_requester_and_is_somebody_else() {
+async fn t48_who_may_decide_has_every_permission_of_the_requester_and_is_somebody_else() {
     let app = TestApp::new().await;
     let owner = app.owner().await;
     let admin = app.member(&owner, "adam@x.test", "admin").await;

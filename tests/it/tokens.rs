@@ -106,6 +106,67 @@ async fn t14_t15_t16_t18_altered_tokens_are_refused() {
 }
 
 #[tokio::test]
+async fn t16_claims_that_are_missing_or_of_another_type_are_refused_though_they_are_signed() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let token = owner.access.clone().unwrap();
+    let (mut header, claims) = (jsonwebtoken::decode_header(&token).unwrap(), part(&token, 1));
+    let sealed: String = app.value("SELECT sealed_private_key FROM signing_key").await;
+    let kid = header.kid.clone().unwrap();
+    let (private, _) = app.app.keys.unseal(&kid, &sealed).unwrap();
+    let key = jsonwebtoken::EncodingKey::from_ed_der(&private);
+    let sign =
+        |header: &jsonwebtoken::Header, claims: &Value| jsonwebtoken::encode(header, claims, &key).unwrap();
+    assert!(!is_refused(&owner, sign(&header, &claims)).await, "the key signs");
+    for (name, value) in [
+        ("exp", json!("9999999999")),
+        ("exp", json!(-1)),
+        ("exp", json!(1e300)),
+        ("exp", json!(null)),
+        ("exp", json!(true)),
+        ("iat", json!("now")),
+        ("iat", json!(9_999_999_999_i64)),
+        ("iss", json!("https://evil.test")),
+        ("iss", json!(null)),
+        ("aud", json!(["https://evil.test"])),
+        ("aud", json!("http://localhost:80000")),
+        ("sub", json!(7)),
+        ("sid", json!("ses_x")),
+        ("sid", json!(null)),
+        ("permissions", json!("all")),
+    ] {
+        let mut forged = claims.clone();
+        forged[name] = value.clone();
+        assert!(is_refused(&owner, sign(&header, &forged)).await, "{name}: {value}");
+        forged.as_object_mut().unwrap().remove(name);
+        assert!(is_refused(&owner, sign(&header, &forged)).await, "no {name}");
+    }
+    for typ in [None, Some("JWT"), Some("at+JWT "), Some("gl_ref")] {
+        header.typ = typ.map(str::to_owned);
+        assert!(is_refused(&owner, sign(&header, &claims)).await, "{typ:?}");
+    }
+}
+
+#[tokio::test]
+async fn t15_a_key_is_found_by_its_exact_name_and_nowhere_else() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let token = owner.access.clone().unwrap();
+    let claims = part(&token, 1);
+    let kid = part(&token, 0)["kid"].as_str().unwrap().to_owned();
+    let own = aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap();
+    let private = own.to_pkcs8v1().unwrap();
+    let key = jsonwebtoken::EncodingKey::from_ed_der(private.as_ref());
+    for name in ["../../dev/null", "' OR 1=1 --", &kid.to_lowercase(), &format!("{kid}\0"), &kid, ""] {
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::EdDSA);
+        (header.typ, header.kid) = (Some("at+jwt".to_owned()), Some(name.to_owned()));
+        header.jku = Some("http://127.0.0.1:9/keys".to_owned());
+        header.x5u = Some("http://127.0.0.1:9/chain".to_owned());
+        assert!(is_refused(&owner, jsonwebtoken::encode(&header, &claims, &key).unwrap()).await, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn t18_a_token_of_another_instance_is_refused() {
     let (here, there) = (TestApp::new().await, TestApp::new().await);
     let owner = here.owner().await;

@@ -60,7 +60,7 @@ async fn each_actor_has_power_over_their_own_account() {
 }
 
 #[tokio::test]
-async fn t36_resets_are_decided_by_who_may() {
+async fn t48_resets_are_decided_by_who_may() {
     run(RESETS).await;
 }
 

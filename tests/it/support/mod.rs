@@ -204,6 +204,11 @@ impl TestApp {
 
     /// The single number that a query returns.
     pub async fn number(&self, query: &str) -> i64 {
+        self.value(query).await
+    }
+
+    /// The single value that a query returns.
+    pub async fn value<T: sea_orm::TryGetable>(&self, query: &str) -> T {
         use sea_orm::ConnectionTrait as _;
         let db = self.app.db.reader();
         let statement = sea_orm::Statement::from_string(db.get_database_backend(), query);

@@ -85,9 +85,19 @@ impl Serving {
     }
 
     fn run(mut command: Command) -> Self {
-        command.env("GUESTLIST_LOG", "off");
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        command.env("GUESTLIST_LOG", "off").stderr(Stdio::inherit());
+        Self::spawn(command)
+    }
+
+    /// Starts the binary with everything it has to say written to a file.
+    pub fn start_logging(folder: &Path, log: std::fs::File) -> Self {
+        let mut command = command(folder, &["serve"]);
+        command.env("GUESTLIST_LISTEN", "127.0.0.1:0").env("GUESTLIST_LOG", "trace").stderr(log);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut banner = String::new();
         let mut url = String::new();
