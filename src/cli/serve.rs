@@ -27,6 +27,18 @@ pub(super) async fn serve(mut options: Options, with_worker: bool) -> Outcome {
     }
     banner(&app, existed, applied).await?;
 
+    let (cost, at_once) = app.hasher.cost();
+    let millis = cost.as_millis() as u64;
+    let rules = app.config.password;
+    tracing::info!(
+        millis,
+        at_once,
+        memory_kib = rules.memory,
+        passes = rules.passes,
+        lanes = rules.lanes,
+        "a password hash costs"
+    );
+
     let readiness = Readiness::default();
     let endpoint = http::endpoint(&app, readiness.clone())
         .map_err(|error| Failure::new(Failure::FAILED, error.to_string()))?;

@@ -84,3 +84,27 @@ fn names_are_cut_to_60_characters() {
     assert!(shown(&"x".repeat(61)).ends_with('…'));
     assert_eq!(shown("Dr. No"), "Dr. No");
 }
+
+#[test]
+fn t43_whatever_names_and_notes_hold_a_mail_has_one_recipient_and_its_own_headers() {
+    let corpus = include_str!("../../tests/corpus/names.jsonl");
+    let names: Vec<String> = corpus.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let templates = templates().unwrap();
+    for (tenant, note) in names.iter().flat_map(|name| names.iter().map(move |note| (name, note))) {
+        let Mail::Invitation(mut mail) = invitation(tenant, Some(note)) else { unreachable!("it is one") };
+        mail.inviter_name.clone_from(note);
+        let mail = Mail::Invitation(mail);
+        let rendered = render(&templates, &mail).unwrap();
+        let from = "guestlist@id.example.com".parse().unwrap();
+        let id = uuid::Uuid::from_u128(7).into();
+        let Ok(built) = message(&from, id, &mail, &rendered, Instant::default()) else { continue };
+        let raw = built.formatted();
+        let parsed = MessageParser::new().parse(&raw).unwrap();
+        let to: Vec<_> = parsed.to().unwrap().iter().filter_map(|to| to.address()).collect();
+        assert_eq!(to, ["ann@example.com"], "{tenant:?} {note:?}");
+        assert!(parsed.bcc().is_none() && parsed.cc().is_none(), "{tenant:?} {note:?}");
+        assert_eq!(parsed.from().unwrap().first().unwrap().address(), Some("guestlist@id.example.com"));
+        let html = parsed.body_html(0).unwrap();
+        assert!(!html.contains("<script") && html.matches("<a ").count() == 1, "{tenant:?} {note:?}: {html}");
+    }
+}

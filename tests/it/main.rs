@@ -19,6 +19,7 @@ mod endpoint;
 mod events;
 mod expiry;
 mod faults;
+mod fuzz;
 mod invite;
 mod layers;
 mod list;

@@ -24,7 +24,13 @@ pub(super) struct Answer {
 impl Answer {
     /// Sends what was executed.
     pub(super) fn executed(&self, mut response: GraphQLResponse) -> Response {
+        let mut wait = None;
         for error in &mut response.errors {
+            if let Some(async_graphql::Value::Number(seconds)) =
+                error.extensions.as_ref().and_then(|all| all.get("retryAfterSeconds"))
+            {
+                wait = wait.max(seconds.as_u64());
+            }
             let extensions = error.extensions.get_or_insert_default();
             if extensions.get("code").is_none() {
                 extensions.set("code", "BAD_USER_INPUT");
@@ -33,7 +39,11 @@ impl Answer {
                 extensions.set("requestId", id.as_str());
             }
         }
-        self.send(StatusCode::OK, PoemResponse(response).into_response())
+        let mut response = self.send(StatusCode::OK, PoemResponse(response).into_response());
+        if let Some(wait) = wait {
+            retry_after(&mut response, Duration::from_secs(wait));
+        }
+        response
     }
 
     /// Sends what introspection answered.
@@ -76,17 +86,13 @@ impl Answer {
 
     /// Not even the caller could be found out.
     pub(super) fn failed(&self, failure: Error) -> Response {
-        let wait = match &failure {
-            Error::Overloaded(wait) => Some(*wait),
-            _ => None,
-        };
+        let overloaded = matches!(failure, Error::Overloaded(_));
         let error = async_graphql::Error::from(GqlError::from(failure));
         let mut error = error.into_server_error(async_graphql::Pos::default());
         error.locations.clear();
         let mut response = self.executed(GraphQLResponse::from_errors(vec![error]));
-        if let Some(wait) = wait {
+        if overloaded {
             response.set_status(StatusCode::SERVICE_UNAVAILABLE);
-            retry_after(&mut response, wait);
         }
         response
     }

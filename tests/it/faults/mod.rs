@@ -5,6 +5,7 @@
 mod clock;
 mod database;
 mod disk;
+mod flood;
 mod kill;
 mod mail;
 mod panic;

@@ -3,16 +3,17 @@
 //! Text is composed (NFC) before it is hashed, as NIST SP 800-63B §3.1.1.2 advises, so that the same
 //! characters typed on two systems are the same password.
 
+mod argon;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
 
+use self::argon::Argon;
 use crate::config::PasswordRules;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -30,12 +31,13 @@ pub struct Hasher(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     rules: PasswordRules,
-    argon2: Argon2<'static>,
+    argon: Argon,
     /// Hash of a random text: verifying against it costs what a real one costs, and never succeeds.
     dummy: String,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     verified: AtomicUsize,
+    cost: Duration,
 }
 
 /// A place in the queue, given back when dropped.
@@ -53,19 +55,21 @@ impl Hasher {
     /// # Errors
     /// When the parameters are out of bounds, or there is no randomness for the dummy hash.
     pub fn new(rules: PasswordRules) -> Result<Self> {
-        let params = Params::new(rules.memory, rules.passes, rules.lanes, None)
-            .map_err(|e| Error::internal(e.to_string()))?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let argon = Argon::new(rules.memory, rules.passes, rules.lanes)?;
         let random = crate::keys::fresh_secret().map_err(|e| Error::internal(e.to_string()))?;
-        let dummy = hash_text(&argon2, random.expose_secret())?;
+        #[expect(clippy::disallowed_methods, reason = "measures what a hash costs; decides nothing")]
+        let begun = std::time::Instant::now();
+        let dummy = argon.hash(random.expose_secret())?;
+        let cost = begun.elapsed();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Inner {
             rules,
-            argon2,
+            argon,
             dummy,
             permits: Arc::new(Semaphore::new(cores)),
             waiting: AtomicUsize::new(0),
             verified: AtomicUsize::new(0),
+            cost,
         })))
     }
 
@@ -101,7 +105,7 @@ impl Hasher {
     /// `OVERLOADED` when too many are waiting.
     pub async fn hash(&self, password: &SecretString) -> Result<String> {
         let text = normalise(password);
-        self.run(move |inner| hash_text(&inner.argon2, &text)).await?
+        self.run(move |inner| inner.argon.hash(&text)).await?
     }
 
     /// Whether `password` belongs to `hash`. Without a hash the same work is done, and the answer is no.
@@ -116,9 +120,7 @@ impl Hasher {
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| inner.dummy.clone());
             let text = if sound { text.as_str() } else { "" };
-            let good = PasswordHash::new(&hash)
-                .is_ok_and(|parsed| inner.argon2.verify_password(text.as_bytes(), &parsed).is_ok());
-            good && known && sound
+            inner.argon.verify(text, &hash) && known && sound
         })
         .await
     }
@@ -126,11 +128,13 @@ impl Hasher {
     /// Whether `hash` was made with other parameters than the present ones.
     #[must_use]
     pub fn is_outdated(&self, hash: &str) -> bool {
-        let params = PasswordHash::new(hash).ok().and_then(|parsed| Params::try_from(&parsed).ok());
-        params.is_none_or(|p| {
-            let rules = &self.0.rules;
-            (p.m_cost(), p.t_cost(), p.p_cost()) != (rules.memory, rules.passes, rules.lanes)
-        })
+        self.0.argon.is_outdated(hash)
+    }
+
+    /// How long the first hash took, made as the service started, and how many are made at a time.
+    #[must_use]
+    pub fn cost(&self) -> (Duration, usize) {
+        (self.0.cost, self.0.permits.available_permits())
     }
 
     /// How many passwords were compared with a hash since the start.
@@ -160,11 +164,6 @@ impl Hasher {
 
 fn normalise(password: &SecretString) -> String {
     password.expose_secret().nfc().collect()
-}
-
-fn hash_text(argon2: &Argon2<'_>, text: &str) -> Result<String> {
-    let hash = argon2.hash_password(text.as_bytes()).map_err(|e| Error::internal(e.to_string()))?;
-    Ok(hash.to_string())
 }
 
 #[cfg(test)]
@@ -245,6 +244,27 @@ mod tests {
             assert!(!hasher.verify(&secret(text), None).await.unwrap(), "{text}");
         }
         assert!(!hasher.is_outdated(&hasher.0.dummy));
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_the_reference_implementation_verifies() {
+        // From the test vectors of the reference implementation: more memory than these parameters keep.
+        let reference =
+            "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        assert!(hasher().verify(&secret("password"), Some(reference.to_owned())).await.unwrap());
+        assert!(!hasher().verify(&secret("Password"), Some(reference.to_owned())).await.unwrap());
+        for broken in [
+            "",
+            "$",
+            "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ",
+            "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$",
+            "$scrypt$x",
+        ] {
+            assert!(
+                !hasher().verify(&secret("password"), Some(broken.to_owned())).await.unwrap(),
+                "{broken}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -1,0 +1,93 @@
+//! Argon2id over memory that is used again.
+//!
+//! A fresh block of 19 MiB for each hash leaves the allocator with hundreds of MiB under a flood of sign-ins, for each
+//! thread keeps what it has had. Here there are as many blocks as hashes are made at a time, and they are kept.
+
+use std::sync::{Mutex, PoisonError};
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use aws_lc_rs::rand;
+
+use crate::error::{Error, Result};
+
+const SALT_LEN: usize = 16;
+const HASH_LEN: usize = 32;
+
+/// Hashes with one set of parameters, and verifies with any.
+#[derive(Debug)]
+pub(super) struct Argon {
+    params: Params,
+    blocks: Mutex<Vec<Vec<Block>>>,
+}
+
+impl Argon {
+    pub(super) fn new(memory: u32, passes: u32, lanes: u32) -> Result<Self> {
+        let params = Params::new(memory, passes, lanes, Some(HASH_LEN)).map_err(failed)?;
+        Ok(Self { params, blocks: Mutex::default() })
+    }
+
+    /// Hashes `text` under a fresh salt; a PHC string.
+    pub(super) fn hash(&self, text: &str) -> Result<String> {
+        let mut salt = [0; SALT_LEN];
+        rand::fill(&mut salt).map_err(|_| Error::internal("the system gave no random bytes"))?;
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        let mut out = [0; HASH_LEN];
+        self.fill(Argon2::new(algorithm, version, self.params.clone()), text, &salt, &mut out)
+            .map_err(failed)?;
+        let hash = PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: ParamsString::try_from(&self.params).map_err(failed)?,
+            salt: Some(Salt::new(&salt).map_err(failed)?),
+            hash: Some(Output::new(&out).map_err(failed)?),
+        };
+        Ok(hash.to_string())
+    }
+
+    /// Whether `text` is what `hash` was made of, with whatever parameters it names.
+    pub(super) fn verify(&self, text: &str, hash: &str) -> bool {
+        let Ok(parsed) = PasswordHash::new(hash) else { return false };
+        let (Some(salt), Some(expected)) = (&parsed.salt, &parsed.hash) else { return false };
+        let algorithm = Algorithm::try_from(parsed.algorithm.as_str());
+        let version = parsed.version.map_or(Ok(Version::V0x13), Version::try_from);
+        let (Ok(algorithm), Ok(version), Ok(params)) = (algorithm, version, Params::try_from(&parsed)) else {
+            return false;
+        };
+        let mut out = vec![0; expected.as_bytes().len()];
+        let filled = self.fill(Argon2::new(algorithm, version, params), text, salt, &mut out);
+        // Compared in constant time.
+        filled.is_ok() && Output::new(&out).is_ok_and(|out| out == *expected)
+    }
+
+    /// Whether `hash` was made with other parameters than these.
+    pub(super) fn is_outdated(&self, hash: &str) -> bool {
+        let params = PasswordHash::new(hash).ok().and_then(|parsed| Params::try_from(&parsed).ok());
+        let cost = |p: &Params| (p.m_cost(), p.t_cost(), p.p_cost());
+        params.is_none_or(|params| cost(&params) != cost(&self.params))
+    }
+
+    fn fill(&self, argon2: Argon2<'_>, text: &str, salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
+        let (own, needed) = (self.params.block_count(), argon2.params().block_count());
+        let kept = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut blocks = kept.unwrap_or_else(|| vec![Block::new(); own]);
+        if needed > own {
+            // A hash of a time when hashes cost more: the memory is for this once.
+            let done =
+                argon2.hash_password_into_with_memory(text.as_bytes(), salt, out, vec![Block::new(); needed]);
+            self.keep(blocks);
+            return done;
+        }
+        let done = argon2.hash_password_into_with_memory(text.as_bytes(), salt, out, &mut blocks[..needed]);
+        self.keep(blocks);
+        done
+    }
+
+    fn keep(&self, blocks: Vec<Block>) {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::internal(error.to_string())
+}
