@@ -74,6 +74,28 @@ fn the_guide_to_the_api_lists_every_error_code_and_every_kind_of_event() {
 }
 
 #[test]
+fn every_row_of_the_page_on_security_has_a_test_of_its_name() {
+    let page = file("docs/SECURITY.md");
+    let mut sources = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "tests".into()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    for row in 1..=62 {
+        assert!(page.contains(&format!("`t{row}_`")), "T{row} is not on the page");
+        let tests = [format!("fn t{row}_"), format!("_t{row}_")];
+        assert!(tests.iter().any(|name| sources.contains(name)), "T{row} has no test");
+    }
+}
+
+#[test]
 fn every_route_that_is_listed_is_in_the_guide_for_operators() {
     let guide = file("docs/OPERATIONS.md");
     for (_, path, _) in guestlist::http::ROUTES {
