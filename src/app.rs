@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
-use crate::event::EventKey;
+use crate::event::{EventKey, Feed};
 use crate::id::{IdSource, TypedId};
 use crate::keys::Keys;
 use crate::mail::Mailer;
@@ -31,6 +31,8 @@ pub struct Parts {
     pub access_keys: AccessKeys,
     /// Signs and seals events.
     pub event_key: EventKey,
+    /// Tells who follows events that there are more.
+    pub feed: Feed,
     /// Hashes passwords.
     pub hasher: Hasher,
     /// Renders and sends mail.
@@ -64,6 +66,7 @@ impl App {
             keys,
             access_keys,
             event_key,
+            feed: Feed::default(),
             hasher,
             mailer,
             mail_waiting: Notify::new(),

@@ -1,12 +1,12 @@
 //! The schema, merged from the slices.
 
 use async_graphql::{
-    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, ValidationMode,
+    Context, ID, Interface, MergedObject, MergedSubscription, Object, SDLExportOptions, ValidationMode,
 };
 
 use crate::actor::Actor;
 use crate::app::App;
-use crate::audit::graphql::{AuditQuery, EventObject};
+use crate::audit::graphql::{AuditQuery, AuditSubscription, EventObject};
 use crate::auth::graphql::{AuthMutation, AuthQuery, SessionObject};
 use crate::error::Result;
 use crate::graphql::{GqlResult, RequestContext as _};
@@ -57,8 +57,12 @@ pub struct Mutation(
     TenancyMutation,
 );
 
+/// Everything that can be followed, over `graphql-transport-ws` or server-sent events.
+#[derive(Debug, Default, MergedSubscription)]
+pub struct Subscription(AuditSubscription);
+
 /// The executable schema.
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Object that can be fetched again by its global id.
 #[derive(Clone, Debug, Interface)]
@@ -169,7 +173,7 @@ pub async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
 }
 
 /// A schema that can be added to.
-pub type Builder = async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>;
+pub type Builder = async_graphql::SchemaBuilder<Query, Mutation, Subscription>;
 
 /// The schema over a running service. Documents are validated before they come here (`http/gate`).
 #[must_use]
@@ -178,7 +182,7 @@ pub fn over(app: &App) -> Builder {
 }
 
 fn builder() -> Builder {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<Node>()
         .validation_mode(ValidationMode::Fast)
         .disable_suggestions()

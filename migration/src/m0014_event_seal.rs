@@ -6,6 +6,7 @@ const UP: &[&str] = &[
     "ALTER TABLE event ADD COLUMN position bigint NULL",
     "ALTER TABLE event ADD COLUMN seal text NULL",
     "CREATE INDEX event_unsealed_idx ON event (id) WHERE seal IS NULL",
+    "CREATE INDEX event_position_idx ON event (tenant_id, position) WHERE position IS NOT NULL",
     "CREATE TABLE event_chain (
         chain uuid NOT NULL PRIMARY KEY,
         position bigint NOT NULL,

@@ -1,12 +1,14 @@
 //! Events in the schema.
 
-use async_graphql::{Context, ID, InputObject, Object};
+use async_graphql::{Context, ID, InputObject, Object, Subscription};
+use futures_util::{Stream, StreamExt as _};
 
 use super::service;
 use crate::event::service::Filter;
 use crate::event::{self, Event};
 use crate::graphql::{
-    Connection, DateTime, DateTimeRange, GqlResult, JsonValue, RequestContext as _, global, parse_optional_id,
+    Connection, DateTime, DateTimeRange, Edge, GqlError, GqlResult, JsonValue, RequestContext as _, global,
+    parse_optional_id,
 };
 use crate::id;
 use crate::page::PageArgs;
@@ -116,5 +118,32 @@ impl AuditQuery {
         };
         let shown = |slice| Connection::new(slice, |row| event::cursor(row).encode(), EventObject);
         Some(listed.await.map(shown).map_err(Into::into))
+    }
+}
+
+/// Subscriptions of this slice.
+#[derive(Debug, Default)]
+pub struct AuditSubscription;
+
+#[Subscription]
+impl AuditSubscription {
+    /// Events of invitations in a tenant, first those after the cursor, then live; needs INVITE.
+    ///
+    /// They come in the order in which they were committed. Ask again with the cursor of the last one after a lost
+    /// connection: nothing is missed and nothing comes twice. Ends with the session.
+    async fn invitation_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Tenant to follow; the active one by default.")] tenant_id: Option<ID>,
+        #[graphql(desc = "Cursor of an event, from here or from `events`; without one only what follows.")]
+        after: Option<String>,
+    ) -> Result<impl Stream<Item = GqlResult<Option<Edge<EventObject>>>>, GqlError> {
+        ctx.actor().known()?;
+        let tenant_id = parse_optional_id("tenantId", "tenant", tenant_id.as_ref())?;
+        let events = service::follow(ctx.app(), ctx.actor(), tenant_id, after).await?;
+        Ok(events.map(|event| {
+            let event = event?;
+            Ok(Some(Edge { cursor: event::cursor(&event).encode(), node: EventObject(event) }))
+        }))
     }
 }

@@ -15,7 +15,7 @@ use crate::id::{
 use crate::page::{Cursor, SortKey};
 
 pub use model::Model as Event;
-pub use service::EventKey;
+pub use service::{EventKey, Feed};
 
 /// Name of the order of a list of events, as cursors carry it.
 pub const ORDER: &str = "AT";

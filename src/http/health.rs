@@ -1,13 +1,12 @@
 //! For load balancers and supervisors.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{IntoResponse as _, Response, handler};
 use sea_orm::ConnectionTrait as _;
+use tokio::sync::watch;
 
 use super::State;
 use crate::db::OpenError;
@@ -17,22 +16,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether the service takes requests; off from the moment that it is told to stop.
 #[derive(Clone, Debug)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness(watch::Sender<bool>);
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self(Arc::new(AtomicBool::new(true)))
+        Self(watch::Sender::new(true))
     }
 }
 
 impl Readiness {
     /// Says that the service is about to stop.
     pub fn withdraw(&self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.0.send_replace(false);
     }
 
     fn get(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        *self.0.borrow()
+    }
+
+    /// Waits until the service is told to stop.
+    pub(super) async fn withdrawn(&self) {
+        let _ = self.0.subscribe().wait_for(|ready| !ready).await;
     }
 }
 

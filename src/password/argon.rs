@@ -30,6 +30,7 @@ impl Argon {
     /// Hashes `text` under a fresh salt; a PHC string.
     pub(super) fn hash(&self, text: &str) -> Result<String> {
         let mut salt = [0; SALT_LEN];
+        #[expect(clippy::disallowed_methods, reason = "a salt")]
         rand::fill(&mut salt).map_err(|_| Error::internal("the system gave no random bytes"))?;
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
         let mut out = [0; HASH_LEN];

@@ -9,12 +9,13 @@ import { createInterface } from "node:readline";
 export const BINARY = process.env.GUESTLIST_BINARY;
 export const PASSWORD = "correct horse battery staple";
 
-export async function start(env = {}) {
-  const folder = await mkdtemp(join(tmpdir(), "guestlist-"));
+/** Starts a server; over the folder and on the port of one that was stopped, if given. */
+export async function start(env = {}, before) {
+  const folder = before?.folder ?? (await mkdtemp(join(tmpdir(), "guestlist-")));
   const child = spawn(BINARY, ["serve"], {
     cwd: folder,
     env: {
-      GUESTLIST_LISTEN: "127.0.0.1:0",
+      GUESTLIST_LISTEN: `127.0.0.1:${before ? new URL(before.url).port : 0}`,
       GUESTLIST_LOG: "off",
       GUESTLIST_ARGON2_M: "8",
       GUESTLIST_ARGON2_T: "1",
@@ -31,11 +32,11 @@ export async function start(env = {}) {
       if (line.includes("  mail ")) found(graphql);
     });
   });
-  const stop = async () => {
+  const stop = async ({ signal = "SIGTERM", keep = false } = {}) => {
     const ended = new Promise((done) => child.once("exit", done));
-    child.kill();
+    child.kill(signal);
     await ended;
-    await rm(folder, { recursive: true, force: true });
+    if (!keep) await rm(folder, { recursive: true, force: true });
   };
   return { url, graphql: `${url}/graphql`, folder, stop };
 }
@@ -66,4 +67,25 @@ export async function ask(server, query, variables = {}, token) {
     body: JSON.stringify({ query, variables }),
   });
   return response.json();
+}
+
+/** An administrator with a tenant, signed in: the access token. */
+export async function administrator(server, email = "root@platform.test") {
+  await run(server, ["create-superuser", "--email", email, "--password-stdin"], PASSWORD);
+  const token = await signIn(server, email);
+  const create = `mutation C($input: CreateTenantInput!) { createTenant(input: $input) { tenant { id } userErrors { code } } }`;
+  await ask(server, create, { input: { name: "Acme", slug: "acme" } }, token);
+  return token;
+}
+
+export async function signIn(server, email) {
+  const login = `mutation L($input: LoginInput!) { login(input: $input) { tokens { accessToken } userErrors { code } } }`;
+  const answer = await ask(server, login, { input: { email, password: PASSWORD } });
+  return answer.data.login.tokens.accessToken;
+}
+
+export async function invite(server, token, email) {
+  const query = `mutation I($input: InviteInput!) { invite(input: $input) { invitation { id } userErrors { code } } }`;
+  const answer = await ask(server, query, { input: { email, delivery: "LINK_ONLY" } }, token);
+  return answer.data.invite.invitation.id;
 }

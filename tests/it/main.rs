@@ -23,6 +23,7 @@ mod fuzz;
 mod invite;
 mod layers;
 mod list;
+mod live;
 mod matrix;
 mod mirrored;
 mod models;

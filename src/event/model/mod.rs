@@ -179,3 +179,21 @@ pub(super) async fn all_after(
     let condition = Condition::all().add_option(after.map(|id| Column::Id.gt(id)));
     Entity::find().filter(condition).order_by_asc(Column::Id).limit(most).all(db).await
 }
+
+/// Sealed events of a tenant behind a place of its chain, of kinds that begin with `family`, in the order of the chain.
+pub(super) async fn behind(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    position: i64,
+    family: &str,
+    most: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::TenantId.eq(tenant))
+        .filter(Column::Position.gt(position))
+        .filter(Column::Kind.starts_with(family))
+        .order_by_asc(Column::Position)
+        .limit(most)
+        .all(db)
+        .await
+}

@@ -1,6 +1,7 @@
 //! Recording, sealing and reading events.
 
 mod key;
+mod live;
 mod seal;
 mod verify;
 
@@ -17,6 +18,7 @@ use crate::page::{Page, Slice};
 
 pub use super::model::Filter;
 pub use key::EventKey;
+pub use live::{Feed, behind, follow, position_of};
 pub use seal::{log_heads, seal_due};
 pub use verify::{Finding, Head, Report, verify};
 

@@ -10,7 +10,7 @@ mod weight;
 use std::sync::Arc;
 
 use apollo_compiler::collections::HashMap as ApolloMap;
-use apollo_compiler::executable::Operation;
+use apollo_compiler::executable::{Operation, OperationType};
 use apollo_compiler::introspection;
 use apollo_compiler::parser::Parser;
 use apollo_compiler::request::{RequestError, coerce_variable_values};
@@ -46,6 +46,27 @@ pub struct Checked {
     bytes: u64,
 }
 
+/// Kind of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads.
+    Query,
+    /// Changes something.
+    Mutation,
+    /// Goes on until it is ended.
+    Subscription,
+}
+
+impl From<OperationType> for Kind {
+    fn from(kind: OperationType) -> Self {
+        match kind {
+            OperationType::Query => Self::Query,
+            OperationType::Mutation => Self::Mutation,
+            OperationType::Subscription => Self::Subscription,
+        }
+    }
+}
+
 /// What becomes of a request whose document is sound.
 #[derive(Debug)]
 pub enum Passed {
@@ -57,6 +78,8 @@ pub enum Passed {
         document: Executable,
         /// Variables with defaults filled in.
         variables: Value,
+        /// What kind of operation it is.
+        kind: Kind,
         /// Whether it is a bulk operation and nothing else, whose body may be large.
         bulk: bool,
     },
@@ -133,10 +156,10 @@ impl Gate {
         Ok(checked)
     }
 
-    /// Whether a request's operation is a mutation; `None` when it names none of the document's operations.
+    /// The kind of a request's operation; `None` when it names none of the document's operations.
     #[must_use]
-    pub fn is_mutation(checked: &Checked, operation_name: Option<&str>) -> Option<bool> {
-        checked.document.operations.get(operation_name).ok().map(|operation| operation.is_mutation())
+    pub fn kind(checked: &Checked, operation_name: Option<&str>) -> Option<Kind> {
+        checked.document.operations.get(operation_name).ok().map(|operation| operation.operation_type.into())
     }
 
     /// Line and column of the field that answers under the given keys, from the root inward.
@@ -193,7 +216,8 @@ impl Gate {
         weight::price(document, operation, &coerced, &self.limits)?;
         let variables = serde_json::to_value(coerced.into_inner()).unwrap_or_default();
         let bulk = operation.root_fields(document).all(|field| BULK.contains(&field.name.as_str()));
-        Ok(Passed::Execute { document: checked.executable.clone(), variables, bulk })
+        let kind = operation.operation_type.into();
+        Ok(Passed::Execute { document: checked.executable.clone(), variables, kind, bulk })
     }
 
     fn introspect(

@@ -10,6 +10,7 @@ use poem::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::media::Media;
+use super::prepare::Ended;
 use crate::error::Error;
 use crate::graphql::GqlError;
 use crate::http::gate::Refused;
@@ -24,6 +25,16 @@ pub(super) struct Answer {
 impl Answer {
     /// Sends what was executed.
     pub(super) fn executed(&self, mut response: GraphQLResponse) -> Response {
+        let wait = self.complete(&mut response);
+        let mut response = self.send(StatusCode::OK, PoemResponse(response).into_response());
+        if let Some(wait) = wait {
+            retry_after(&mut response, Duration::from_secs(wait));
+        }
+        response
+    }
+
+    /// Gives every error a code and the request's id; says how many seconds the client should wait, if any error says so.
+    pub(super) fn complete(&self, response: &mut GraphQLResponse) -> Option<u64> {
         let mut wait = None;
         for error in &mut response.errors {
             if let Some(async_graphql::Value::Number(seconds)) =
@@ -39,21 +50,24 @@ impl Answer {
                 extensions.set("requestId", id.as_str());
             }
         }
-        let mut response = self.send(StatusCode::OK, PoemResponse(response).into_response());
-        if let Some(wait) = wait {
-            retry_after(&mut response, Duration::from_secs(wait));
+        wait
+    }
+
+    /// Answers what is not executed; `most` is the common limit on a body.
+    pub(super) fn ended(&self, ended: Ended, most: usize) -> Response {
+        match ended {
+            Ended::Bad(status, message) => {
+                let mut response = self.bad(status, &message);
+                if status == StatusCode::METHOD_NOT_ALLOWED {
+                    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+                }
+                response
+            }
+            Ended::Refused(refused) => self.errors(self.media.request_error(), refused),
+            Ended::TooLarge => self.too_large(most),
+            Ended::Failed(failure) => self.failed(failure),
+            Ended::Answered(found) => self.send(StatusCode::OK, Json(found).into_response()),
         }
-        response
-    }
-
-    /// Sends what introspection answered.
-    pub(super) fn introspected(&self, answer: Value) -> Response {
-        self.send(StatusCode::OK, Json(answer).into_response())
-    }
-
-    /// Refuses the request that was understood, and not executed.
-    pub(super) fn refused(&self, refused: Refused) -> Response {
-        self.errors(self.media.request_error(), refused)
     }
 
     /// Refuses a request with a status of its own.
@@ -97,13 +111,18 @@ impl Answer {
         response
     }
 
-    pub(super) fn errors(&self, status: StatusCode, mut refused: Refused) -> Response {
+    /// Errors as a body, each with the request's id.
+    pub(super) fn body(&self, mut refused: Refused) -> Value {
         if let Some(id) = &self.request_id {
             for error in &mut refused.0 {
                 error["extensions"]["requestId"] = json!(id);
             }
         }
-        let mut response = self.send(status, Json(json!({ "errors": refused.0 })).into_response());
+        json!({ "errors": refused.0 })
+    }
+
+    pub(super) fn errors(&self, status: StatusCode, refused: Refused) -> Response {
+        let mut response = self.send(status, Json(self.body(refused)).into_response());
         if status == StatusCode::SERVICE_UNAVAILABLE {
             retry_after(&mut response, Duration::from_secs(1));
         }

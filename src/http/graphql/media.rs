@@ -12,6 +12,8 @@ use poem::http::{HeaderValue, StatusCode, header};
 pub(super) enum Media {
     Json,
     GraphQL,
+    /// Server-sent events.
+    Events,
 }
 
 impl Media {
@@ -28,6 +30,7 @@ impl Media {
             let mut parts = range.split(';').map(str::trim);
             let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
                 "application/graphql-response+json" => Self::GraphQL,
+                "text/event-stream" => Self::Events,
                 "application/json" | "application/*" | "*/*" | "" => Self::Json,
                 _ => continue,
             };
@@ -42,7 +45,8 @@ impl Media {
 
     pub(super) fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Json => "application/json; charset=utf-8",
+            // Whoever wanted events and gets none is told why in JSON.
+            Self::Json | Self::Events => "application/json; charset=utf-8",
             Self::GraphQL => "application/graphql-response+json; charset=utf-8",
         })
     }
@@ -51,7 +55,7 @@ impl Media {
     pub(super) fn request_error(self) -> StatusCode {
         match self {
             Self::Json => StatusCode::OK,
-            Self::GraphQL => StatusCode::BAD_REQUEST,
+            Self::GraphQL | Self::Events => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -80,6 +84,7 @@ mod tests {
             ("text/html, application/json", Some(Media::Json)),
             ("application/graphql-response+json; charset=utf-8", Some(Media::GraphQL)),
             ("application/json;q=0", None),
+            ("text/event-stream", Some(Media::Events)),
             ("text/html", None),
             ("image/png, application/xml;q=0.5", None),
         ] {

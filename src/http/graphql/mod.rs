@@ -1,4 +1,5 @@
-//! GraphQL over HTTP: `POST` with `application/json`, or a query by `GET`; one operation a request.
+//! GraphQL over HTTP: `POST` with `application/json`, or a query by `GET`; one operation a request. Subscriptions go over
+//! server-sent events (`events`) and WebSockets (`socket`).
 //!
 //! Stock integrations execute mutations by `GET`, read any content type as JSON and run arrays in parallel, all
 //! of which let other sites or one request do too much. Here a `POST` is exactly `application/json`, a single
@@ -6,54 +7,40 @@
 //! browser does not send for another site without asking first.
 
 mod answer;
+mod events;
 mod media;
 mod parameters;
+mod prepare;
+mod socket;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_graphql::{PathSegment, Pos, Request as GraphQLRequest, Response as GraphQLResponse, Variables};
 use poem::error::ReadBodyError;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Redirect};
 use poem::{IntoResponse as _, Request, Response, handler};
-use serde_json::Value;
 use tracing::Instrument as _;
 
 use self::answer::Answer;
 use self::media::{Media, is_json};
 use self::parameters::Parameters;
+use self::prepare::{Caller, Ended, Who, prepare};
 use super::State;
-use super::gate::{Checked, Gate, Passed, Refused};
+use super::gate::Refused;
 use super::session_cookie;
 use super::wrap::{RequestId, client};
-use crate::actor::{Actor, Origin};
-use crate::auth;
-use crate::error::Error;
-use crate::graphql::{SessionCookie, loader};
+use crate::actor::Origin;
 
-/// How long finding out who asks may take; a database that is slower than that is as good as away.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest user agent that is kept, in bytes.
 const USER_AGENT_MAX: usize = 255;
 /// One of these must be there for a query by `GET`: a browser sends them to another site only after asking it.
 const PREFLIGHT: [&str; 4] =
     ["authorization", "graphql-require-preflight", "apollo-require-preflight", "x-apollo-operation-name"];
 
-/// What is known of a request besides its parameters.
-struct Caller {
-    bearer: Option<String>,
-    origin: Origin,
-    cookie: SessionCookie,
-    /// Whether the body is larger than is common.
-    large: bool,
-    /// Whether mutations are refused.
-    reading: bool,
-}
-
 /// `GET /graphql`: a query. People are sent to the explorer.
 #[handler]
 pub(super) async fn get(request: &Request, Data(state): Data<&State>) -> Response {
+    if request.headers().contains_key(header::UPGRADE) {
+        return socket::upgrade(state, request).await;
+    }
     let wants_page = request.header(header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
     let query = request.uri().query().unwrap_or_default();
     if wants_page && query.is_empty() && state.app.config.graphiql {
@@ -115,7 +102,7 @@ pub(super) async fn post(request: &Request, body: poem::Body, Data(state): Data<
 fn answer_of(request: &Request) -> Result<Answer, Box<Response>> {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     let Some(media) = Media::of(request) else {
-        let message = "Accept application/graphql-response+json or application/json.";
+        let message = "Accept application/graphql-response+json, application/json or text/event-stream.";
         let answer = Answer { media: Media::Json, request_id };
         return Err(Box::new(answer.bad(StatusCode::NOT_ACCEPTABLE, message)));
     };
@@ -141,19 +128,9 @@ async fn perform(
         Ok(cookie) => cookie,
         Err(message) => return answer.errors(StatusCode::FORBIDDEN, Refused::one("FORBIDDEN", message)),
     };
-    let caller = Caller {
-        bearer: bearer(request).map(str::to_owned),
-        origin: Origin {
-            ip_address: client(&state.app.config.network, request).map(|ip| ip.to_string()),
-            user_agent: request
-                .header(header::USER_AGENT)
-                .map(|agent| crate::text::clip(agent, USER_AGENT_MAX)),
-            request_id: answer.request_id.clone(),
-        },
-        cookie,
-        large,
-        reading,
-    };
+    let origin = origin(state, request, answer.request_id.clone());
+    let who = Who::Bearer(bearer(request).map(str::to_owned), origin);
+    let caller = Caller { who, cookie, large, reading, streaming: answer.media == Media::Events };
     let span = tracing::info_span!("graphql", request_id = answer.request_id);
     let task = {
         let (state, answer) = (state.clone(), answer.clone());
@@ -165,102 +142,29 @@ async fn perform(
     })
 }
 
+fn origin(state: &State, request: &Request, request_id: Option<String>) -> Origin {
+    let user_agent = request.header(header::USER_AGENT);
+    Origin {
+        ip_address: client(&state.app.config.network, request).map(|ip| ip.to_string()),
+        user_agent: user_agent.map(|agent| crate::text::clip(agent, USER_AGENT_MAX)),
+        request_id,
+    }
+}
+
 fn bearer(request: &Request) -> Option<&str> {
     let (scheme, token) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 async fn respond(state: &State, parameters: Parameters, caller: Caller, answer: &Answer) -> Response {
-    let checked = match document(state, &parameters) {
-        Ok(checked) => checked,
-        Err(Unread::Bad(message)) => return answer.bad(StatusCode::BAD_REQUEST, &message),
-        Err(Unread::Refused(refused)) => return answer.refused(refused),
-    };
-    let name = parameters.operation_name.as_deref();
-    if caller.reading && Gate::is_mutation(&checked, name) == Some(true) {
-        let mut response = answer.bad(StatusCode::METHOD_NOT_ALLOWED, "Send mutations by POST.");
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return response;
-    }
-    let authenticating = auth::service::authenticate(&state.app, caller.bearer.as_deref(), caller.origin);
-    let late = |_| Err(Error::Overloaded(Duration::from_secs(1)));
-    let actor = match tokio::time::timeout(PATIENCE, authenticating).await.unwrap_or_else(late) {
-        Ok(actor) => actor,
-        Err(failure) => return answer.failed(failure),
-    };
-    let introspection = state.app.config.introspection || actor.principal().is_some();
-    let variables = Value::Object(parameters.variables.unwrap_or_default());
-    match state.gate.admit(&checked, name, variables, introspection) {
-        Err(refused) => answer.refused(refused),
-        Ok(Passed::Introspection(found)) => answer.introspected(found),
-        Ok(Passed::Execute { bulk: false, .. }) if caller.large => {
-            answer.too_large(state.app.config.body_limit)
-        }
-        Ok(Passed::Execute { document, variables, .. }) => {
-            let mut request = GraphQLRequest::new(String::new()).variables(Variables::from_json(variables));
-            request.set_parsed_query(document);
-            request.operation_name.clone_from(&parameters.operation_name);
-            if !introspection {
-                request = request.disable_introspection();
-            }
-            match execute(state, request, actor, caller.cookie).await {
-                Some(mut response) => {
-                    relocate(&mut response, &checked, name);
-                    answer.executed(response)
-                }
-                None => answer.late(),
-            }
-        }
-    }
-}
-
-/// Why there is no document to execute.
-enum Unread {
-    Bad(String),
-    Refused(Refused),
-}
-
-/// The document of a request, by its text or by the hash of one that passed before.
-fn document(state: &State, parameters: &Parameters) -> Result<Arc<Checked>, Unread> {
-    let hash = parameters.persisted().map_err(Unread::Bad)?;
-    match (&parameters.query, hash) {
-        (None, None) => Err(Unread::Bad("The request holds no `query`.".to_owned())),
-        (None, Some(hash)) => state.gate.known(&hash).ok_or_else(|| {
-            // Apollo's clients look for this very message.
-            Unread::Refused(Refused::one("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound"))
-        }),
-        (Some(query), Some(hash)) if Gate::hash(query) != hash => {
-            Err(Unread::Bad("`sha256Hash` is not the SHA-256 of `query`.".to_owned()))
-        }
-        (Some(query), _) => state.gate.document(query).map_err(Unread::Refused),
-    }
-}
-
-/// Executes an operation; `None` when it took too long.
-async fn execute(
-    state: &State,
-    request: GraphQLRequest,
-    actor: Actor,
-    cookie: SessionCookie,
-) -> Option<GraphQLResponse> {
-    let request = request.data(actor).data(loader(&state.app)).data(cookie);
-    let executed =
-        tokio::time::timeout(state.app.config.request_timeout, state.schema.execute(request)).await;
-    executed.inspect_err(|_| tracing::warn!("an operation took too long and was given up")).ok()
-}
-
-/// Names the places of errors in the text that the client sent: what was executed is the compiler's own wording of it.
-fn relocate(response: &mut GraphQLResponse, checked: &Checked, operation_name: Option<&str>) {
-    for error in &mut response.errors {
-        let keys: Vec<&str> = error
-            .path
-            .iter()
-            .filter_map(|segment| match segment {
-                PathSegment::Field(key) => Some(key.as_str()),
-                PathSegment::Index(_) => None,
-            })
-            .collect();
-        let place = Gate::locate(checked, operation_name, &keys);
-        error.locations = place.map(|(line, column)| Pos { line, column }).into_iter().collect();
+    match prepare(state, parameters, caller).await {
+        Ok(prepared) if answer.media == Media::Events => events::stream(state, prepared, answer),
+        Ok(prepared) => match prepared.execute(state).await {
+            Some(response) => answer.executed(response),
+            None => answer.late(),
+        },
+        Err(Ended::Refused(refused)) if answer.media == Media::Events => events::refused(refused, answer),
+        Err(Ended::Answered(found)) if answer.media == Media::Events => events::one(&found),
+        Err(ended) => answer.ended(ended, state.app.config.body_limit),
     }
 }

@@ -30,6 +30,8 @@ fn every_operation_of_the_schema_has_a_row() {
     let mut operations = fields_of(&schema, "Query");
     operations.append(&mut fields_of(&schema, "Mutation"));
     assert_eq!(rows, operations);
+    let subscriptions: Vec<String> = fields_of(&schema, "Subscription").into_iter().collect();
+    assert_eq!(subscriptions, ["invitationEvents"], "tests/it/live.rs says who may follow what");
 }
 
 /// Runs every row of a group as every actor, with the targets in the first tenant and then in the second.

@@ -45,8 +45,13 @@ impl Client {
         self.refresh = Some(tokens["refreshToken"].as_str().expect("a refresh token").to_owned());
     }
 
+    /// Sends a request and leaves the answer's body to be read.
+    pub async fn open(&self, request: Request) -> Response {
+        self.endpoint.get_response(request).await
+    }
+
     pub async fn send(&self, request: Request) -> Reply {
-        let response: Response = self.endpoint.get_response(request).await;
+        let response = self.open(request).await;
         let (parts, body) = response.into_parts();
         let text = body.into_string().await.unwrap();
         Reply { status: parts.status.as_u16(), headers: parts.headers, text }

@@ -1,5 +1,7 @@
 //! Reading events.
 
+mod follow;
+
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{ErrorCode, Result};
@@ -9,6 +11,8 @@ use crate::id::{EventId, TenantId};
 use crate::membership;
 use crate::page::{PageArgs, Slice};
 use crate::permission::Permission;
+
+pub use follow::follow;
 
 /// One page of a tenant's events, latest first; `count` asks for the total as well.
 ///

@@ -1,0 +1,298 @@
+//! Operations over a WebSocket, in the words of `graphql-transport-ws` (the protocol of the npm package graphql-ws).
+//!
+//! The access token comes in `connection_init`, as `authorization: "Bearer …"`. The connection lives as long as the session:
+//! who is behind it is read again for each operation, and a subscription looks again while it runs.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use poem::http::{StatusCode, header};
+use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketConfig, WebSocketStream};
+use poem::{FromRequest as _, IntoResponse as _, Request, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::answer::Answer;
+use super::media::Media;
+use super::parameters::Parameters;
+use super::prepare::{Caller, Ended, Prepared, Who, identify, prepare};
+use crate::actor::{Actor, Origin};
+use crate::auth;
+use crate::graphql::SessionCookie;
+use crate::http::State;
+use crate::http::gate::{Kind, Refused};
+use crate::http::wrap::RequestId;
+use crate::id::SessionId;
+
+const PROTOCOL: &str = "graphql-transport-ws";
+/// How long the client may take for `connection_init`.
+const GREETING: Duration = Duration::from_secs(5);
+/// How often the client is asked whether it is there; a client that says nothing for two of these is gone.
+const PULSE: Duration = Duration::from_secs(20);
+/// Operations under way on one connection.
+const OPERATIONS: usize = 20;
+
+/// What a client sends.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Said {
+    ConnectionInit {
+        payload: Option<Value>,
+    },
+    Subscribe {
+        id: String,
+        payload: Parameters,
+    },
+    Complete {
+        id: String,
+    },
+    Ping {
+        payload: Option<Value>,
+    },
+    Pong {
+        #[serde(rename = "payload")]
+        _payload: Option<Value>,
+    },
+}
+
+/// Why the service ends a connection: code and reason of the protocol.
+struct Close(u16, &'static str);
+
+/// Turns a request into a WebSocket, for pages of our own and configured origins and for who is no page.
+pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
+    if let Some(origin) = request.header(header::ORIGIN)
+        && !state.app.config.network.knows_origin(origin)
+    {
+        return (StatusCode::FORBIDDEN, "This origin is not in GUESTLIST_ALLOWED_ORIGINS.\n").into_response();
+    }
+    let Ok(socket) = WebSocket::from_request_without_body(request).await else {
+        return (StatusCode::BAD_REQUEST, "This is no WebSocket handshake.\n").into_response();
+    };
+    let offered = request.header(header::SEC_WEBSOCKET_PROTOCOL).unwrap_or_default();
+    if !offered.split(',').any(|name| name.trim() == PROTOCOL) {
+        return (StatusCode::BAD_REQUEST, "Speak graphql-transport-ws.\n").into_response();
+    }
+    let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+    let origin = super::origin(state, request, request_id.clone());
+    let answer = Answer { media: Media::Json, request_id };
+    let most = Some(state.app.config.body_limit);
+    let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
+    let state = state.clone();
+    socket
+        .protocols([PROTOCOL])
+        .config(config)
+        .on_upgrade(move |stream| async move {
+            let (sink, stream) = stream.split();
+            let (said, heard) = mpsc::channel(64);
+            let talk =
+                Talk { state, origin, answer, said, session: None, ready: false, running: HashMap::new() };
+            talk.go_on(sink, stream, heard).await;
+        })
+        .into_response()
+}
+
+/// One connection.
+struct Talk {
+    state: State,
+    origin: Origin,
+    answer: Answer,
+    said: mpsc::Sender<Value>,
+    /// The session that the client signed in with.
+    session: Option<SessionId>,
+    /// Whether the connection was acknowledged.
+    ready: bool,
+    running: HashMap<String, AbortHandle>,
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        self.running.values().for_each(AbortHandle::abort);
+    }
+}
+
+impl Talk {
+    async fn go_on(
+        mut self,
+        mut sink: SplitSink<WebSocketStream, Message>,
+        mut stream: SplitStream<WebSocketStream>,
+        mut heard: mpsc::Receiver<Value>,
+    ) {
+        let greeting = tokio::time::sleep(GREETING);
+        tokio::pin!(greeting);
+        let mut pulse = tokio::time::interval(PULSE);
+        let mut silent = 0;
+        let readiness = self.state.readiness.clone();
+        let stopping = readiness.withdrawn();
+        tokio::pin!(stopping);
+        let Close(code, reason) = loop {
+            tokio::select! {
+                message = stream.next() => {
+                    silent = 0;
+                    let outcome = match message {
+                        Some(Ok(Message::Text(text))) => self.hear(&text).await,
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
+                        Some(Ok(Message::Binary(_))) => Err(Close(4400, "Send text.")),
+                        Some(Ok(Message::Close(_))) => {
+                            // Sends the answer to the client's farewell, which is queued already.
+                            let _ = sink.close().await;
+                            return;
+                        }
+                        Some(Err(_)) | None => return,
+                    };
+                    match outcome {
+                        Ok(None) => {}
+                        Ok(Some(reply)) => if say(&mut sink, &reply).await.is_err() { return },
+                        Err(close) => break close,
+                    }
+                }
+                Some(message) = heard.recv() => {
+                    if matches!(message["type"].as_str(), Some("complete" | "error")) {
+                        self.running.remove(message["id"].as_str().unwrap_or_default());
+                    }
+                    if say(&mut sink, &message).await.is_err() { return }
+                }
+                _ = pulse.tick() => {
+                    silent += 1;
+                    if silent > 3 || self.ready && say(&mut sink, &json!({ "type": "ping" })).await.is_err() { return }
+                    if self.ready && self.session.is_some() && self.actor().await.is_err() {
+                        break Close(4403, "Forbidden");
+                    }
+                }
+                () = &mut greeting, if !self.ready => break Close(4408, "Connection initialisation timeout"),
+                () = &mut stopping => break Close(1001, "The service stops; connect again"),
+            }
+        };
+        let _ = sink.send(Message::close_with(CloseCode::from(code), reason)).await;
+    }
+
+    /// Hears a message; a reply to send, if there is one at once.
+    async fn hear(&mut self, text: &str) -> Result<Option<Value>, Close> {
+        let said: Said = serde_json::from_str(text).map_err(|_| Close(4400, "Invalid message"))?;
+        match said {
+            Said::ConnectionInit { .. } if self.ready => Err(Close(4429, "Too many initialisation requests")),
+            Said::ConnectionInit { payload } => {
+                let token = payload.as_ref().and_then(token);
+                let known = identify(&self.state.app, token, self.origin.clone()).await;
+                let actor = known.map_err(|_| Close(1013, "Try again later"))?;
+                self.session = actor.principal().map(|principal| principal.session_id);
+                if token.is_some() && self.session.is_none() {
+                    return Err(Close(4403, "Forbidden"));
+                }
+                self.ready = true;
+                Ok(Some(json!({ "type": "connection_ack" })))
+            }
+            Said::Ping { payload } => Ok(Some(json!({ "type": "pong", "payload": payload }))),
+            Said::Pong { .. } => Ok(None),
+            Said::Complete { id } => {
+                if let Some(running) = self.running.remove(&id) {
+                    running.abort();
+                }
+                Ok(None)
+            }
+            Said::Subscribe { .. } if !self.ready => Err(Close(4401, "Unauthorized")),
+            Said::Subscribe { id, .. } if self.running.contains_key(&id) => {
+                Err(Close(4409, "Subscriber for this id already exists"))
+            }
+            Said::Subscribe { .. } if self.running.len() >= OPERATIONS => {
+                Err(Close(4429, "Too many operations"))
+            }
+            Said::Subscribe { id, payload } => {
+                let actor = self.actor().await?;
+                let (state, answer, said) = (self.state.clone(), self.answer.clone(), self.said.clone());
+                let name = id.clone();
+                let work =
+                    tokio::spawn(async move { run(&state, &answer, payload, actor, &name, &said).await });
+                self.running.insert(id, work.abort_handle());
+                Ok(None)
+            }
+        }
+    }
+
+    /// Who is behind the connection at this moment.
+    async fn actor(&self) -> Result<Actor, Close> {
+        let Some(session) = self.session else { return Ok(Actor::stranger(self.origin.clone())) };
+        let app = &self.state.app;
+        match auth::service::principal_of(app, app.db.reader(), session).await {
+            Ok(Some(principal)) => Ok(Actor::user(principal, self.origin.clone())),
+            Ok(None) => Err(Close(4403, "Forbidden")),
+            Err(_) => Err(Close(1013, "Try again later")),
+        }
+    }
+}
+
+async fn say(sink: &mut SplitSink<WebSocketStream, Message>, message: &Value) -> Result<(), std::io::Error> {
+    sink.send(Message::text(message.to_string())).await
+}
+
+/// The access token in the payload of `connection_init`.
+fn token(payload: &Value) -> Option<&str> {
+    let named = ["authorization", "Authorization"].into_iter().find_map(|name| payload[name].as_str())?;
+    let (scheme, token) = named.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// Runs one operation to its end.
+async fn run(
+    state: &State,
+    answer: &Answer,
+    parameters: Parameters,
+    actor: Actor,
+    id: &str,
+    said: &mpsc::Sender<Value>,
+) {
+    let caller = Caller {
+        who: Who::Known(actor),
+        cookie: SessionCookie::default(),
+        large: false,
+        reading: false,
+        streaming: true,
+    };
+    let next = |payload: Value| json!({ "type": "next", "id": id, "payload": payload });
+    match prepare(state, parameters, caller).await {
+        Ok(prepared) => {
+            let mut results = Box::pin(results(state, prepared));
+            while let Some(mut response) = results.next().await {
+                answer.complete(&mut response);
+                let payload = serde_json::to_value(response).unwrap_or_default();
+                if said.send(next(payload)).await.is_err() {
+                    return;
+                }
+            }
+        }
+        Err(Ended::Answered(found)) => drop(said.send(next(found)).await),
+        Err(ended) => {
+            let refused = match ended {
+                Ended::Refused(refused) => refused,
+                Ended::Bad(_, message) => Refused::one("BAD_REQUEST", &message),
+                _ => Refused::one("OVERLOADED", "Try again in a moment."),
+            };
+            let errors = answer.body(refused)["errors"].take();
+            let _ = said.send(json!({ "type": "error", "id": id, "payload": errors })).await;
+            return;
+        }
+    }
+    let _ = said.send(json!({ "type": "complete", "id": id })).await;
+}
+
+/// What an operation yields: one response, or those of a subscription.
+fn results(
+    state: &State,
+    prepared: Prepared,
+) -> impl futures_util::Stream<Item = async_graphql::Response> + Send + use<> {
+    let state = state.clone();
+    match prepared.kind {
+        Kind::Subscription => prepared.stream(&state).left_stream(),
+        Kind::Query | Kind::Mutation => {
+            let once = async move {
+                let late = || async_graphql::ServerError::new("The operation took too long.", None);
+                let executed = prepared.execute(&state).await;
+                executed.unwrap_or_else(|| async_graphql::Response::from_errors(vec![late()]))
+            };
+            futures_util::stream::once(once).right_stream()
+        }
+    }
+}
