@@ -29,6 +29,8 @@ pub enum TokenKind {
     Reset,
     /// Refresh token of a session.
     Refresh,
+    /// Link that makes the first administrator.
+    Setup,
 }
 
 impl TokenKind {
@@ -39,6 +41,7 @@ impl TokenKind {
             Self::Invitation => "gl_inv_",
             Self::Reset => "gl_rst_",
             Self::Refresh => "gl_ref_",
+            Self::Setup => "gl_set_",
         }
     }
 }
@@ -57,6 +60,7 @@ struct Derived {
     invitation: hmac::Key,
     reset: hmac::Key,
     refresh: hmac::Key,
+    setup: hmac::Key,
     limiter: hmac::Key,
     sealing: [u8; 32],
 }
@@ -87,6 +91,7 @@ impl Derived {
             invitation: mac("link/invitation"),
             reset: mac("link/reset"),
             refresh: mac("refresh"),
+            setup: mac("setup"),
             limiter: mac("limiter"),
             sealing: bytes("sealing"),
         }
@@ -97,6 +102,7 @@ impl Derived {
             TokenKind::Invitation => &self.invitation,
             TokenKind::Reset => &self.reset,
             TokenKind::Refresh => &self.refresh,
+            TokenKind::Setup => &self.setup,
         }
     }
 
@@ -246,7 +252,7 @@ mod tests {
     #[test]
     fn t17_a_token_of_one_kind_is_no_token_of_another() {
         let keys = keys("a");
-        let kinds = [TokenKind::Invitation, TokenKind::Reset, TokenKind::Refresh];
+        let kinds = [TokenKind::Invitation, TokenKind::Reset, TokenKind::Refresh, TokenKind::Setup];
         for made in kinds {
             let token = keys.token(made, ID, 1);
             for read in kinds {

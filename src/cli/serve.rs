@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::config::{Environment, Options};
 use crate::db::{self, ServeLock};
 use crate::http::{self, Connections, Readiness};
-use crate::{outbox, user, worker};
+use crate::{onboarding, outbox, worker};
 
 /// How long requests that have begun may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -122,6 +122,7 @@ async fn banner(app: &App, existed: bool, applied: usize) -> Outcome {
     };
     say(format_args!("  database  {place}   {state}"));
     let explorer = if config.graphiql { "    explorer /graphiql" } else { "" };
+    say(format_args!("  console   {url}/console"));
     say(format_args!("  graphql   {url}/graphql{explorer}    schema /schema.graphql"));
     let page = if development && app.mailer.describe().starts_with("captured") {
         format!("{url}/dev/mail   ")
@@ -133,10 +134,11 @@ async fn banner(app: &App, existed: bool, applied: usize) -> Outcome {
         None => String::new(),
     };
     say(format_args!("  mail      {page}{}{held}", app.mailer.describe()));
-    if !user::service::any_superuser(app.db.reader()).await? {
+    if let Some(link) = onboarding::service::setup_link(app).await? {
         say("");
-        say("  No administrator yet. Make one with:");
-        say("    guestlist create-superuser --email you@example.com");
+        say("  No administrator yet. Open this link once, within 30 minutes:");
+        say(format_args!("    {link}"));
+        say("  or run: guestlist create-superuser --email you@example.com");
     }
     Ok(())
 }

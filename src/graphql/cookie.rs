@@ -1,6 +1,7 @@
 //! The cookie that a browser keeps its refresh token in, where it asks for that.
 
 use async_graphql::Context;
+use chrono::TimeDelta;
 use poem::http::header;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -24,6 +25,13 @@ impl SessionCookie {
         Self { asked: true, token: token.map(Into::into) }
     }
 
+    /// The header that puts a refresh token into the cookie, or takes the cookie away.
+    #[must_use]
+    pub fn header(token: &str, ends_in: TimeDelta) -> String {
+        let (name, seconds) = (Self::NAME, ends_in.num_seconds().max(0));
+        format!("{name}={token}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict")
+    }
+
     /// The refresh token that the cookie holds.
     #[must_use]
     pub fn token(&self) -> Option<String> {
@@ -32,21 +40,17 @@ impl SessionCookie {
 
     /// Puts a refresh token into the cookie and returns true, if the client asked for that.
     pub fn keep(&self, ctx: &Context<'_>, token: &str, ends_at: Instant) -> bool {
-        let seconds = (ends_at - ctx.app().clock.now()).num_seconds().max(0);
-        self.set(ctx, token, seconds)
+        self.set(ctx, token, ends_at - ctx.app().clock.now())
     }
 
     /// Takes the cookie away, if the client uses it.
     pub fn clear(&self, ctx: &Context<'_>) {
-        self.set(ctx, "", 0);
+        self.set(ctx, "", TimeDelta::zero());
     }
 
-    fn set(&self, ctx: &Context<'_>, value: &str, seconds: i64) -> bool {
+    fn set(&self, ctx: &Context<'_>, value: &str, ends_in: TimeDelta) -> bool {
         if self.asked {
-            let name = Self::NAME;
-            let cookie =
-                format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict");
-            ctx.append_http_header(header::SET_COOKIE, cookie);
+            ctx.append_http_header(header::SET_COOKIE, Self::header(value, ends_in));
         }
         self.asked
     }

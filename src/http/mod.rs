@@ -2,8 +2,9 @@
 //!
 //! `server` accepts connections, `wrap` is around every request, `gate` decides which documents are executed,
 //! `graphql` speaks GraphQL over HTTP, `session_cookie` is how browsers keep a refresh token, `pages` are what a
-//! person opens in a browser, `health` is for load balancers.
+//! person opens in a browser, `console` renders those that have a session, `health` is for load balancers.
 
+mod console;
 mod cors;
 pub mod gate;
 mod graphql;
@@ -33,6 +34,18 @@ pub struct State {
     gate: Arc<gate::Gate>,
     sdl: Arc<str>,
     readiness: Readiness,
+    templates: Arc<minijinja::Environment<'static>>,
+}
+
+/// What the service cannot be put together of, which tests rule out.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsound {
+    /// The schema does not validate.
+    #[error(transparent)]
+    Schema(#[from] gate::UnsoundSchema),
+    /// A page does not parse.
+    #[error("a page does not parse: {0}")]
+    Template(#[from] minijinja::Error),
 }
 
 /// Every route of the service with the methods it takes, for `guestlist routes`.
@@ -40,6 +53,10 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET, POST", "/graphql", "GraphQL over HTTP"),
     ("GET", "/schema.graphql", "the schema in its definition language"),
     ("GET", "/graphiql", "explorer (development, or GUESTLIST_GRAPHIQL=true)"),
+    ("GET, POST", "/setup", "makes the first administrator, with the link that the service prints"),
+    ("GET, POST", "/login", "signing in to the console"),
+    ("GET", "/console", "invitations, members, reset requests and events of a tenant"),
+    ("GET, POST", "/account", "one's own name, password, tenants and sessions"),
     ("GET", "/accept", "where the link of an invitation leads"),
     ("GET", "/reset", "where the link of an approved reset leads, and where one is asked for"),
     ("GET", "/resets", "where reset requests are decided"),
@@ -53,8 +70,8 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
 /// The whole service as one endpoint.
 ///
 /// # Errors
-/// When the schema does not parse, which a test rules out.
-pub fn endpoint(app: &App, readiness: Readiness) -> Result<BoxEndpoint<'static>, gate::UnsoundSchema> {
+/// When the schema or a page does not parse, which tests rule out.
+pub fn endpoint(app: &App, readiness: Readiness) -> Result<BoxEndpoint<'static>, Unsound> {
     endpoint_over(app, schema::over(app).finish(), readiness)
 }
 
@@ -66,7 +83,7 @@ pub fn endpoint_over(
     app: &App,
     schema: schema::Schema,
     readiness: Readiness,
-) -> Result<BoxEndpoint<'static>, gate::UnsoundSchema> {
+) -> Result<BoxEndpoint<'static>, Unsound> {
     let sdl = schema::sdl();
     let state = State {
         app: app.clone(),
@@ -74,8 +91,9 @@ pub fn endpoint_over(
         gate: Arc::new(gate::Gate::new(&sdl, &app.config)?),
         sdl: sdl.into(),
         readiness,
+        templates: Arc::new(console::templates()?),
     };
-    let mut routes = pages::mount(Route::new())
+    let mut routes = console::mount(pages::mount(Route::new()))
         .at("/", get(pages::index))
         .at("/graphql", post(graphql::post).get(graphql::get))
         .at("/schema.graphql", get(pages::schema))

@@ -13,14 +13,14 @@ use crate::mail::capture::CapturedMail;
 
 /// Our pages run our scripts, talk to the API, and do nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The explorer loads itself from a CDN; development only.
 const GRAPHIQL_POLICY: &str = "default-src 'self' 'unsafe-inline' https://esm.sh data: blob:; worker-src 'self' blob:; \
     connect-src 'self' https://esm.sh; base-uri 'none'; frame-ancestors 'none'";
 /// Captured mail is shown as text; nothing runs and nothing is loaded.
 const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-fn with_policy(policy: &'static str, body: impl poem::IntoResponse) -> Response {
+pub(super) fn with_policy(policy: &'static str, body: impl poem::IntoResponse) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
@@ -28,13 +28,10 @@ fn with_policy(policy: &'static str, body: impl poem::IntoResponse) -> Response 
     response
 }
 
-/// `GET /`: to the explorer where there is one.
+/// `GET /`: to the console.
 #[handler]
-pub(super) fn index(Data(state): Data<&State>) -> Response {
-    if state.app.config.graphiql {
-        return Redirect::see_other("/graphiql").into_response();
-    }
-    "Guestlist. The API is at /graphql, its schema at /schema.graphql.\n".into_response()
+pub(super) fn index() -> Response {
+    Redirect::see_other("/console").into_response()
 }
 
 /// `GET /schema.graphql`.
@@ -59,8 +56,10 @@ const PAGES: [(&str, &str); 3] = [
 ];
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What the pages load.
-const ASSETS: [(&str, &str, &str); 5] = [
-    ("/assets/page.css", "text/css; charset=utf-8", include_str!("../../web/page.css")),
+const ASSETS: [(&str, &str, &str); 7] = [
+    ("/assets/console.css", "text/css; charset=utf-8", include_str!("../../web/console.css")),
+    ("/assets/favicon.svg", "image/svg+xml", include_str!("../../web/favicon.svg")),
+    ("/assets/setup.js", SCRIPT, include_str!("../../web/setup.js")),
     ("/assets/page.js", SCRIPT, include_str!("../../web/page.js")),
     ("/assets/accept.js", SCRIPT, include_str!("../../web/accept.js")),
     ("/assets/reset.js", SCRIPT, include_str!("../../web/reset.js")),

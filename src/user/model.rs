@@ -5,7 +5,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType, SelectStatement};
-use sea_orm::{Condition, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{Condition, DbBackend, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
 use crate::db;
@@ -98,6 +98,15 @@ pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<
 
 pub(super) async fn any_superuser(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(Entity::find().filter(Column::IsSuperuser.eq(true)).one(db).await?.is_some())
+}
+
+/// Lets nobody else make an account until the transaction ends.
+pub(super) async fn lock_all(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    // SQLite has one writer as it is.
+    if db.get_database_backend() == DbBackend::Postgres {
+        db.execute_unprepared("LOCK TABLE \"user\" IN SHARE ROW EXCLUSIVE MODE").await?;
+    }
+    Ok(())
 }
 
 /// Administrators of the platform whose accounts can be used, first made first.

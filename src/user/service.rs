@@ -60,19 +60,45 @@ pub async fn insert(app: &App, db: &impl ConnectionTrait, new: NewUser) -> Resul
 /// # Errors
 /// `BAD_USER_INPUT` for address or name, or when the address has an account; `WEAK_PASSWORD`.
 pub async fn create_superuser(app: &App, email: &str, name: &str, password: &SecretString) -> Result<Model> {
+    let new = new_superuser(app, email, name, password).await?;
+    let txn = app.db.begin_write().await?;
+    let user = insert_superuser(app, &txn, new).await?;
+    txn.commit().await?;
+    Ok(user)
+}
+
+/// Checks what a platform administrator is to be made of, and hashes the password.
+///
+/// # Errors
+/// As [`create_superuser`], but for an address that has an account.
+pub async fn new_superuser(app: &App, email: &str, name: &str, password: &SecretString) -> Result<NewUser> {
     let email = Email::parse(email).map_err(|e| Error::bad_input("email", e.to_string()))?;
     let name = text::name("name", name)?;
     app.hasher.check(password, &[&name, email.norm()])?;
     let password_hash = app.hasher.hash(password).await?;
-    let txn = app.db.begin_write().await?;
-    let new = NewUser { email, verified_at: Some(app.clock.now()), name, password_hash, is_superuser: true };
-    let Some(user) = insert(app, &txn, new).await? else {
+    Ok(NewUser { email, verified_at: Some(app.clock.now()), name, password_hash, is_superuser: true })
+}
+
+/// Writes a platform administrator's row and the event.
+///
+/// # Errors
+/// `BAD_USER_INPUT` when the address has an account.
+pub async fn insert_superuser(app: &App, db: &impl ConnectionTrait, new: NewUser) -> Result<Model> {
+    let Some(user) = insert(app, db, new).await? else {
         return Err(Error::bad_input("email", "This address has an account already."));
     };
     let created = NewEvent::of(EventKind::UserCreated, None, Subject::User(user.id));
-    event::service::record(app, &txn, &Actor::operator(), created).await?;
-    txn.commit().await?;
+    event::service::record(app, db, &Actor::operator(), created).await?;
     Ok(user)
+}
+
+/// Whether any account administers the platform, with nobody else making accounts until the transaction ends.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn any_superuser_locked(db: &impl ConnectionTrait) -> Result<bool> {
+    model::lock_all(db).await?;
+    Ok(model::any_superuser(db).await?)
 }
 
 /// The account with this address.

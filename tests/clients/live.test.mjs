@@ -39,9 +39,10 @@ async function following(server, token, iterator) {
 }
 
 for (const [name, connect] of Object.entries(kinds)) {
-  test(`${name}: nothing is missed and nothing comes twice, whatever happens to the server`, async () => {
+  test(`${name}: nothing is missed and nothing comes twice, whatever happens to the server`, async (t) => {
     const env = { GUESTLIST_ACCESS_TTL: "1d", GUESTLIST_LIMIT_INVITES_PER_HOUR: "1000" };
     let server = await start(env);
+    t.after(() => server.stop());
     const token = await administrator(server);
     let client = connect(server, token);
     let iterator = client.iterate({ query: FOLLOW, variables: {} });
@@ -80,7 +81,6 @@ for (const [name, connect] of Object.entries(kinds)) {
     assert.deepEqual(seen, made);
     await iterator.return();
     client.dispose();
-    await server.stop();
   });
 }
 

@@ -24,12 +24,15 @@ export async function start(env = {}, before) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout });
+  let setup;
   const url = await new Promise((found, failed) => {
     child.once("exit", (code) => failed(new Error(`the server ended with ${code}`)));
     let graphql;
     lines.on("line", (line) => {
       graphql ??= line.match(/graphql\s+(http\S+)\/graphql/)?.[1];
-      if (line.includes("  mail ")) found(graphql);
+      setup ??= line.match(/http\S+\/setup#\S+/)?.[0];
+      // The last line there is: about mail, or about setting up where that is still to be done.
+      if (before ? line.includes("  mail ") : line.includes("create-superuser")) found(graphql);
     });
   });
   const stop = async ({ signal = "SIGTERM", keep = false } = {}) => {
@@ -38,7 +41,7 @@ export async function start(env = {}, before) {
     await ended;
     if (!keep) await rm(folder, { recursive: true, force: true });
   };
-  return { url, graphql: `${url}/graphql`, folder, stop };
+  return { url, graphql: `${url}/graphql`, setup, folder, stop };
 }
 
 /** Runs another command of the binary beside the server, with text on its standard input. */

@@ -11,6 +11,7 @@ mod attacks;
 mod browsers;
 mod bulk;
 mod cli;
+mod console;
 mod crash;
 mod decide;
 mod delivery;

@@ -91,7 +91,7 @@ async fn pages_and_health_answer() {
         }
     }
     assert!(stranger.get("/assets/page.js").await.header("content-type").starts_with("text/javascript"));
-    assert!(stranger.get("/assets/page.css").await.header("content-type").starts_with("text/css"));
+    assert!(stranger.get("/assets/console.css").await.header("content-type").starts_with("text/css"));
 }
 
 #[tokio::test]

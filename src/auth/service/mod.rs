@@ -61,6 +61,24 @@ pub async fn authenticate(app: &App, bearer: Option<&str>, origin: Origin) -> Re
     })
 }
 
+/// Makes an actor of the refresh token that a browser keeps in its cookie, for pages that the service renders itself. The
+/// token is looked at and not exchanged.
+///
+/// # Errors
+/// Whatever the database says; a token that is no good is no error.
+pub async fn authenticate_page(app: &App, token: Option<&str>, origin: Origin) -> Result<Actor> {
+    let opened = token.and_then(|token| app.keys.open(TokenKind::Refresh, token));
+    let Some(opened) = opened else { return Ok(Actor::stranger(origin)) };
+    let id = SessionId::from(opened.id);
+    let row = session::find(app.db.reader(), id).await?;
+    let present = row.is_some_and(|row| row.refresh_counter == i64::from(opened.generation));
+    let principal = if present { principal_of(app, app.db.reader(), id).await? } else { None };
+    Ok(match principal {
+        Some(principal) => Actor::user(principal, origin),
+        None => Actor::stranger(origin),
+    })
+}
+
 /// Who a session speaks for now; `None` when it has ended or its user is suspended.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ use poem::error::ReadBodyError;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Redirect};
 use poem::{IntoResponse as _, Request, Response, handler};
+use serde_json::Value;
 use tracing::Instrument as _;
 
 use self::answer::Answer;
@@ -27,7 +28,8 @@ use super::State;
 use super::gate::Refused;
 use super::session_cookie;
 use super::wrap::{RequestId, client};
-use crate::actor::Origin;
+use crate::actor::{Actor, Origin};
+use crate::graphql::SessionCookie;
 
 /// Longest user agent that is kept, in bytes.
 const USER_AGENT_MAX: usize = 255;
@@ -99,6 +101,20 @@ pub(super) async fn post(request: &Request, body: poem::Body, Data(state): Data<
     perform(state, request, parameters, bytes.len() > config.body_limit, answer, false).await
 }
 
+/// Executes an operation of a page that the service renders itself, through the schema like any other. `None` when the operation
+/// is not sound, which a test rules out, or took too long.
+pub(in crate::http) async fn inside(
+    state: &State,
+    actor: Actor,
+    cookie: SessionCookie,
+    query: &str,
+    variables: Value,
+) -> Option<async_graphql::Response> {
+    let parameters = Parameters::inside(query, variables);
+    let caller = Caller { who: Who::Known(actor), cookie, large: false, reading: false, streaming: false };
+    prepare(state, parameters, caller).await.ok()?.execute(state).await
+}
+
 fn answer_of(request: &Request) -> Result<Answer, Box<Response>> {
     let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     let Some(media) = Media::of(request) else {
@@ -142,7 +158,7 @@ async fn perform(
     })
 }
 
-fn origin(state: &State, request: &Request, request_id: Option<String>) -> Origin {
+pub(in crate::http) fn origin(state: &State, request: &Request, request_id: Option<String>) -> Origin {
     let user_agent = request.header(header::USER_AGENT);
     Origin {
         ip_address: client(&state.app.config.network, request).map(|ip| ip.to_string()),

@@ -19,6 +19,15 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
+    /// Those of an operation of our own.
+    pub(super) fn inside(query: &str, variables: Value) -> Self {
+        let variables = match variables {
+            Value::Object(variables) => Some(variables),
+            _ => None,
+        };
+        Self { query: Some(query.to_owned()), variables, ..Self::default() }
+    }
+
     /// Reads a body, refusing arrays, which a struct would be read from as well.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
-//! Making a tenant.
+//! Making a tenant, and the first administrator.
+
+mod setup;
 
 use crate::actor::Actor;
 use crate::app::App;
@@ -7,6 +9,8 @@ use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::invitation::Invitation;
 use crate::tenant::Tenant;
 use crate::{auth, invitation, membership, role, tenant};
+
+pub use setup::{FirstSteps, Setup, open_setup, set_up, setup_link};
 
 /// A tenant that was made, and the invitation to its owner where one was named.
 #[derive(Debug)]

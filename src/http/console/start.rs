@@ -1,0 +1,115 @@
+//! Before there is a session: setting up, signing in; and signing out.
+
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::web::Data;
+use poem::{Request, Response, handler};
+use serde_json::json;
+
+use super::{LOGIN, LOGOUT, State, Visit, see, with};
+use crate::error::{Error, ErrorCode};
+use crate::graphql::SessionCookie;
+use crate::onboarding::service::{FirstSteps, Setup, open_setup, set_up as make_first};
+
+/// `GET /setup`.
+#[handler]
+pub(super) async fn setup(request: &Request, Data(state): Data<&State>) -> Response {
+    let visit = match Visit::of(state, request).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    match open_setup(&state.app).await {
+        Ok(Setup::Open) => visit.page("setup.html", StatusCode::OK, None, json!({ "form": {} })).await,
+        Ok(Setup::Claimed) => visit.page("gone.html", StatusCode::GONE, None, json!({})).await,
+        Err(error) => visit.failed(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+/// `POST /setup`.
+#[handler]
+pub(super) async fn set_up(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
+    let (visit, form) = match Visit::form(state, request, body).await {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let field = |name: &str| form.get(name).cloned().unwrap_or_default();
+    let first = FirstSteps {
+        token: field("token"),
+        email: field("email"),
+        name: field("name"),
+        password: field("password").into(),
+        tenant_name: field("tenant_name"),
+        slug: field("slug"),
+    };
+    match make_first(&state.app, visit.actor.origin.clone(), first).await {
+        Ok(signed_in) => {
+            let ends_in = signed_in.tokens.refresh_expires_at - state.app.clock.now();
+            let mut headers = HeaderMap::new();
+            if let Ok(cookie) =
+                HeaderValue::from_str(&SessionCookie::header(&signed_in.tokens.refresh_token, ends_in))
+            {
+                headers.insert(header::SET_COOKIE, cookie);
+            }
+            with(see("/console"), headers)
+        }
+        Err(error) if error.code() == ErrorCode::AlreadyAccepted => {
+            visit.page("gone.html", StatusCode::GONE, None, json!({})).await
+        }
+        Err(error) => {
+            let shown = json!({ "form": {
+                "token": field("token"), "email": field("email"), "name": field("name"),
+                "tenant_name": field("tenant_name"), "slug": field("slug"),
+            } });
+            let status = status_of(&error);
+            visit.page("setup.html", status, Some(&error.to_string()), shown).await
+        }
+    }
+}
+
+fn status_of(error: &Error) -> StatusCode {
+    match error.code() {
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+/// `GET /login`.
+#[handler]
+pub(super) async fn login(request: &Request, Data(state): Data<&State>) -> Response {
+    match Visit::of(state, request).await {
+        Ok(visit) if visit.actor.principal().is_some() => see("/console"),
+        Ok(visit) => visit.page("login.html", StatusCode::OK, None, json!({ "form": {} })).await,
+        Err(response) => response,
+    }
+}
+
+/// `POST /login`.
+#[handler]
+pub(super) async fn sign_in(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
+    let (visit, form) = match Visit::form(state, request, body).await {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let input = json!({ "email": form.get("email"), "password": form.get("password") });
+    let done = visit.run(LOGIN, json!({ "input": input })).await;
+    match done.problem {
+        None => with(see("/console"), done.headers),
+        Some(problem) => {
+            let shown = json!({ "form": { "email": form.get("email") } });
+            visit.page("login.html", StatusCode::UNPROCESSABLE_ENTITY, Some(&problem), shown).await
+        }
+    }
+}
+
+/// `POST /logout`.
+#[handler]
+pub(super) async fn sign_out(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
+    match Visit::form(state, request, body).await {
+        Ok((visit, _)) => {
+            let done = visit.run(LOGOUT, json!({})).await;
+            visit.after(done, "/login")
+        }
+        Err(response) => response,
+    }
+}

@@ -1,0 +1,257 @@
+//! The pages that have a session, in process: who sees what, what a form of another site can do, what a wrong one says.
+
+use poem::Request;
+use poem::http::Method;
+use serde_json::json;
+
+use crate::support::{Client, PASSWORD, Reply, TestApp};
+
+const OWN: &str = "http://localhost:8000";
+
+/// A browser: it keeps its cookie and sends its origin.
+struct Browser {
+    client: Client,
+    cookie: String,
+}
+
+impl Browser {
+    fn new(app: &TestApp) -> Self {
+        Self { client: app.stranger(), cookie: String::new() }
+    }
+
+    async fn signed_in(app: &TestApp, email: &str) -> Self {
+        let mut browser = Self::new(app);
+        let reply = browser.post("/login", &[("email", email), ("password", PASSWORD)]).await;
+        assert_eq!((reply.status, reply.header("location")), (303, "/console"), "{}", reply.text);
+        browser
+    }
+
+    async fn send(&mut self, request: Request) -> Reply {
+        let reply = self.client.send(request).await;
+        for cookie in reply.headers.get_all("set-cookie") {
+            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        }
+        reply
+    }
+
+    async fn get(&mut self, path: &str) -> Reply {
+        let request = Request::builder().uri_str(path).header("cookie", &self.cookie).finish();
+        self.send(request).await
+    }
+
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.post_from(OWN, path, fields).await
+    }
+
+    async fn post_from(&mut self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri_str(path)
+            .content_type("application/x-www-form-urlencoded")
+            .header("cookie", &self.cookie)
+            .header("origin", origin)
+            .body(body.finish());
+        self.send(request).await
+    }
+}
+
+async fn setup_token(app: &TestApp) -> String {
+    let link = guestlist::onboarding::service::setup_link(&app.app).await.unwrap().unwrap();
+    link.strip_prefix("http://localhost:8000/setup#").unwrap().to_owned()
+}
+
+fn first<'f>(token: &'f str, slug: &'f str) -> Vec<(&'f str, &'f str)> {
+    vec![
+        ("token", token),
+        ("name", "Olivia"),
+        ("email", "olivia@acme.test"),
+        ("password", PASSWORD),
+        ("tenant_name", "Acme"),
+        ("slug", slug),
+    ]
+}
+
+#[tokio::test]
+async fn the_printed_link_makes_the_first_administrator_once() {
+    let app = TestApp::new().await;
+    let token = setup_token(&app).await;
+    let mut browser = Browser::new(&app);
+    let refused = browser.post("/setup", &first("gl_set_nonsense", "acme")).await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.text.contains("not the link that the service printed")
+            && refused.text.contains("olivia@acme.test")
+    );
+    assert!(!refused.text.contains(PASSWORD), "a password is never sent back");
+    let refused = browser.post("/setup", &first(&token, "No Slug!")).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert_eq!(app.number("SELECT COUNT(*) FROM \"user\"").await, 0, "nothing is half done");
+
+    let made = browser.post("/setup", &first(&token, "acme")).await;
+    assert_eq!((made.status, made.header("location")), (303, "/console"), "{}", made.text);
+    assert_eq!(browser.get("/console").await.header("location"), "/console/invitations");
+    assert!(browser.get("/console/members").await.text.contains("olivia@acme.test"));
+    for _ in 0..2 {
+        let again = Browser::new(&app).post("/setup", &first(&token, "other")).await;
+        assert_eq!(again.status, 410);
+    }
+    assert_eq!(Browser::new(&app).get("/setup").await.status, 410);
+    assert!(guestlist::onboarding::service::setup_link(&app.app).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_link_ends_after_half_an_hour_and_guesses_are_counted() {
+    let app = TestApp::with(&["--limit-tokens-per-ip=2"]).await;
+    let token = setup_token(&app).await;
+    app.advance(chrono::TimeDelta::minutes(31));
+    let late = Browser::new(&app).post("/setup", &first(&token, "acme")).await;
+    assert!(late.text.contains("This link has ended"), "{}", late.text);
+    for _ in 0..2 {
+        Browser::new(&app).post("/setup", &first("gl_set_x", "acme")).await;
+    }
+    assert_eq!(Browser::new(&app).post("/setup", &first("gl_set_x", "acme")).await.status, 429);
+    let foreign = TestApp::new().await;
+    let token = setup_token(&foreign).await;
+    app.advance(chrono::TimeDelta::minutes(1));
+    let refused = Browser::new(&app).post("/setup", &first(&token, "acme")).await;
+    assert!(refused.text.contains("not the link"), "another instance's link opens nothing here");
+}
+
+#[tokio::test]
+async fn of_two_who_set_up_at_once_one_succeeds() {
+    let app = TestApp::new().await;
+    let token = setup_token(&app).await;
+    let (mut one, mut two) = (Browser::new(&app), Browser::new(&app));
+    let (form_one, mut form_two) = (first(&token, "acme"), first(&token, "globex"));
+    form_two[2].1 = "eve@globex.test";
+    let (a, b) = tokio::join!(one.post("/setup", &form_one), two.post("/setup", &form_two));
+    let mut statuses = [a.status, b.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 410]);
+    assert_eq!(app.number("SELECT COUNT(*) FROM \"user\"").await, 1);
+}
+
+#[tokio::test]
+async fn each_role_sees_its_own_pages_and_strangers_are_asked_to_sign_in() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    app.member(&owner, "ann@acme.test", "admin").await;
+    app.member(&owner, "max@acme.test", "member").await;
+    app.mails().await;
+    let pages = ["invitations", "members", "resets", "events"].map(|page| format!("/console/{page}"));
+    for (email, statuses) in [
+        ("owner@acme.test", [200, 200, 200, 200]),
+        ("ann@acme.test", [200, 200, 200, 200]),
+        ("max@acme.test", [403, 200, 403, 403]),
+    ] {
+        let mut browser = Browser::signed_in(&app, email).await;
+        for (page, status) in pages.iter().zip(statuses) {
+            let reply = browser.get(page).await;
+            assert_eq!(reply.status, status, "{email} {page}: {}", reply.text);
+        }
+        let members = browser.get("/console/members").await.text;
+        assert_eq!(members.contains("/remove\""), email != "max@acme.test", "{email}");
+        assert_eq!(members.contains(">Events</a>"), email != "max@acme.test", "{email}");
+        assert_eq!(browser.get("/account").await.status, 200);
+    }
+    let mut stranger = Browser::new(&app);
+    for page in pages.iter().map(String::as_str).chain(["/console", "/account"]) {
+        let reply = stranger.get(page).await;
+        assert_eq!((reply.status, reply.header("location")), (303, "/login"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn t51_a_form_of_another_site_does_nothing() {
+    let app = TestApp::new().await;
+    app.owner().await;
+    let mut browser = Browser::signed_in(&app, "owner@acme.test").await;
+    for origin in ["https://evil.test", "null", "http://localhost:8001", "http://localhost:8000.evil.test"] {
+        let forged = [("email", "eve@evil.test"), ("role", "admin")];
+        let reply = browser.post_from(origin, "/console/invitations", &forged).await;
+        assert_eq!(reply.status, 403, "{origin}");
+        assert_eq!(browser.post_from(origin, "/logout", &[]).await.status, 403, "{origin}");
+        assert_eq!(browser.post_from(origin, "/login", &[("email", "x")]).await.status, 403, "{origin}");
+    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM invitation WHERE email = 'eve@evil.test'").await, 0);
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri_str("/logout")
+        .header("cookie", &browser.cookie)
+        .header("origin", OWN)
+        .header("sec-fetch-site", "cross-site");
+    assert_eq!(
+        browser.send(request.finish()).await.status,
+        403,
+        "what the browser says about itself counts first"
+    );
+    assert_eq!(browser.get("/account").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_buttons_of_the_lists_do_what_they_say() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    app.member(&owner, "max@acme.test", "member").await;
+    let mut browser = Browser::signed_in(&app, "owner@acme.test").await;
+    let invited = browser.post("/console/invitations", &[("email", "ann@x.test"), ("role", "member")]).await;
+    assert_eq!(invited.header("location"), "/console/invitations?done=invited");
+    let again = browser.post("/console/invitations", &[("email", "ann@x.test"), ("role", "member")]).await;
+    assert_eq!(again.header("location"), "/console/invitations?done=standing");
+    let wrong = browser.post("/console/invitations", &[("email", "no address"), ("role", "member")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text.contains("value=\"no address\"") && wrong.text.contains("role=\"alert\""));
+    app.tick().await;
+    app.mails().await;
+
+    let listed = browser.get("/console/invitations").await.text;
+    let id = listed.split("/console/invitations/inv_").nth(1).unwrap().split('/').next().unwrap();
+    let cancel = format!("/console/invitations/inv_{id}/cancel");
+    assert_eq!(browser.post(&cancel, &[]).await.header("location"), "/console/invitations?done=cancelled");
+    assert!(browser.get("/console/invitations?status=CANCELLED").await.text.contains("ann@x.test"));
+
+    let members = owner
+        .ask(
+            "{ me { activeMembership { tenant { members(first: 9) { nodes { id user { email } } } } } } }",
+            json!({}),
+        )
+        .await;
+    let nodes =
+        members["data"]["me"]["activeMembership"]["tenant"]["members"]["nodes"].as_array().unwrap().clone();
+    let max = nodes.iter().find(|node| node["user"]["email"] == "max@acme.test").unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for (action, fields, word) in [
+        ("role", vec![("role", "admin")], "role"),
+        ("suspend", vec![], "suspended"),
+        ("reinstate", vec![], "reinstated"),
+        ("remove", vec![], "removed"),
+    ] {
+        let reply = browser.post(&format!("/console/members/{max}/{action}"), &fields).await;
+        assert_eq!(reply.header("location"), format!("/console/members?done={word}"), "{}", reply.text);
+    }
+    assert_eq!(
+        browser.post(&format!("/console/members/{max}/remove"), &[]).await.status,
+        422,
+        "gone is gone"
+    );
+    assert_eq!(browser.post(&format!("/console/members/{max}/dance"), &[]).await.status, 404);
+
+    let password = [("current", PASSWORD), ("new", "a battery of correct staples")];
+    let before = browser.cookie.clone();
+    assert_eq!(
+        browser.post("/account/password", &password).await.header("location"),
+        "/account?done=password"
+    );
+    assert_ne!(browser.cookie, before, "the session goes on with another token");
+    assert_eq!(browser.get("/account").await.status, 200);
+    let out = browser.post("/logout", &[]).await;
+    assert_eq!(out.header("location"), "/login");
+    browser.cookie = before;
+    assert_eq!(browser.get("/account").await.status, 303);
+    app.tick().await;
+    app.mails().await;
+}
