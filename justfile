@@ -23,6 +23,10 @@ mirror:
     cargo run -- schema --output schema.graphql
     cargo run -- config --example > .env.example
 
+# The pages in a real browser; GUESTLIST_SCREENSHOTS names a folder for pictures of them.
+e2e:
+    cargo test --test clients -- browser
+
 # Everything that has to pass.
 ci:
     .ci/run
