@@ -1,6 +1,7 @@
 //! The command line: each command calls one service function. Data goes to standard output, talk to standard
 //! error.
 
+mod actions;
 mod admin;
 mod import;
 mod operate;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::actions::{Events, Keys, Mail, Migrate, Outbox, Tenant};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Options, Problem};
@@ -179,111 +181,6 @@ Rows that stand already are left as they are, so that it is safe to run it again
     },
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
-enum Migrate {
-    /// Apply what is pending (the default)
-    Up,
-    /// List what is pending
-    Status,
-}
-
-#[derive(Debug, Subcommand)]
-enum Tenant {
-    /// Make a tenant and invite its owner
-    Create {
-        /// Name that people see
-        name: String,
-        /// Short name for URLs
-        #[arg(long)]
-        slug: String,
-        /// Address of the owner
-        #[arg(long)]
-        owner: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// List tenants
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum Mail {
-    /// Send a mail that proves the settings work
-    Test {
-        /// Where to
-        #[arg(long)]
-        to: String,
-    },
-    /// List mail that waits or failed, latest first
-    List {
-        /// Only mail in this state
-        #[arg(long, value_enum)]
-        state: Option<MailState>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Try mail again that failed or waits
-    Retry {
-        /// Identifiers, as `guestlist mail list` prints them
-        #[arg(required_unless_present = "all")]
-        ids: Vec<String>,
-        /// All of it
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-    },
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum MailState {
-    /// Waits for its first attempt
-    Queued,
-    /// Waits for another attempt
-    Retrying,
-    /// Taken by the mail server
-    Sent,
-    /// Given up
-    Failed,
-    /// Not sent, since its reason was gone
-    Suppressed,
-}
-
-#[derive(Clone, Copy, Debug, Subcommand)]
-enum Keys {
-    /// Make a new key; the one before it verifies until its tokens have ended
-    Rotate,
-}
-
-#[derive(Debug, Subcommand)]
-enum Events {
-    /// Look for events that were changed, put in or taken out
-    Verify {
-        /// A head that was logged earlier, as CHAIN:POSITION:SEAL; the chain must still hold it
-        #[arg(long, value_name = "HEAD")]
-        head: Vec<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Clone, Copy, Debug, Subcommand)]
-enum Outbox {
-    /// Send no mail until it is released, in every process
-    Hold,
-    /// Let mail leave again
-    Release {
-        /// Suppress what waits instead of sending it
-        #[arg(long)]
-        discard: bool,
-    },
-}
-
 /// Why a command failed: what to say, and the exit code.
 #[derive(Debug)]
 struct Failure {
@@ -388,6 +285,9 @@ async fn run(cli: Cli) -> Outcome {
         Command::Check => operate::check(&options).await,
         Command::Flush { name } => operate::flush(&options, name).await,
         Command::Mail { action: Mail::Test { to } } => operate::mail_test(&options, &to).await,
+        Command::Mail { action: Mail::Preview { folder, eml } } => {
+            operate::mail_preview(&options, &folder, eml)
+        }
         Command::Mail { action: Mail::List { state, json } } => post::list(&options, state, json).await,
         Command::Mail { action: Mail::Retry { ids, .. } } => post::retry(&options, &ids).await,
         Command::Outbox { action: Outbox::Hold } => post::hold(&options).await,

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::actions::Migrate;
 use super::output::{say, say_json, talk};
-use super::{Failure, Migrate, Outcome, checked, open};
+use super::{Failure, Outcome, checked, open};
 use crate::clock::Clock;
 use crate::config::{self, Environment, Options};
 use crate::db::{self, BackupError, Db, ServeLock};
@@ -157,6 +158,25 @@ pub(super) async fn mail_test(options: &Options, to: &str) -> Outcome {
             Err(Failure::new(Failure::UNAVAILABLE, format!("{error}. Look at GUESTLIST_SMTP_URL.")))
         }
     }
+}
+
+pub(super) fn mail_preview(options: &Options, folder: &Path, eml: bool) -> Outcome {
+    let mailer = Mailer::new(&checked(options)?)?;
+    let failed =
+        |error: std::io::Error| Failure::new(Failure::FAILED, format!("{}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for preview in mailer.preview()? {
+        let put = |extension: &str, bytes: &[u8]| {
+            std::fs::write(folder.join(format!("{}.{extension}", preview.name)), bytes).map_err(failed)
+        };
+        put("txt", preview.text.as_bytes())?;
+        put("html", preview.html.as_bytes())?;
+        if eml {
+            put("eml", &preview.message)?;
+        }
+        say(preview.name);
+    }
+    Ok(())
 }
 
 pub(super) fn config(options: &Options, example: bool) -> Outcome {

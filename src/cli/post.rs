@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::actions::MailState;
 use super::output::{say, say_json, talk};
-use super::{Failure, MailState, Outcome, open};
+use super::{Failure, Outcome, open};
 use crate::config::Options;
 use crate::id::{OutboxId, TypedId as _};
 use crate::outbox::{DeliveryState, service};

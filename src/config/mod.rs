@@ -132,6 +132,8 @@ pub struct Config {
     pub mail: MailTarget,
     /// Address that mail comes from.
     pub mail_from: String,
+    /// Folder with mail templates in place of ours.
+    pub mail_templates: Option<PathBuf>,
     /// Factor on waiting times between attempts.
     pub mail_retry_scale: f64,
     /// Template of the accept link, with `{token}`.
@@ -280,6 +282,7 @@ impl Options {
             secret_key_previous: self.secret_key_previous.clone(),
             mail,
             mail_from: self.mail_from.clone(),
+            mail_templates: self.mail_templates.clone(),
             mail_retry_scale: self.mail_retry_scale,
             invitation_ttl: self.invitation_ttl,
             invitation_max_ttl: self.invitation_max_ttl,

@@ -76,6 +76,9 @@ pub struct Options {
         hide_short_help = true
     )]
     pub mail_from: String,
+    /// Folder with mail templates in place of ours of the same name; `guestlist mail preview` shows them.
+    #[arg(long, env = "GUESTLIST_MAIL_TEMPLATES", global = true, hide_short_help = true)]
+    pub mail_templates: Option<PathBuf>,
     /// Factor on the waiting times between attempts to send a mail (1 m, 5 m, 15 m, 1 h, 3 h, 6 h …).
     #[arg(
         long,

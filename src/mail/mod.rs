@@ -5,6 +5,7 @@
 
 pub mod capture;
 mod render;
+mod sample;
 pub mod smtp;
 #[cfg(test)]
 mod tests;
@@ -174,6 +175,36 @@ enum Transport {
     Memory(Arc<Mutex<Vec<CapturedMail>>>),
 }
 
+/// A mail as it would be sent to nobody in particular.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// Name of its templates.
+    pub name: &'static str,
+    /// Text part.
+    pub text: String,
+    /// HTML part.
+    pub html: String,
+    /// The whole message, as a mail program opens it.
+    pub message: Vec<u8>,
+}
+
+/// The templates, each tried with a sample, so that one that is wrong is found as the service starts and not by a mail.
+fn tried(folder: Option<&std::path::Path>) -> Result<minijinja::Environment<'static>, TemplateError> {
+    let failed = |error: minijinja::Error| TemplateError(format!("{error:#}"));
+    let templates = render::templates(folder).map_err(failed)?;
+    for (_, mail) in sample::mails().map_err(|error| TemplateError(error.to_string()))? {
+        render::render(&templates, &mail).map_err(failed)?;
+    }
+    Ok(templates)
+}
+
+/// A mail template that is not sound.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a mail template is not sound: {0}. Mend it in GUESTLIST_MAIL_TEMPLATES, or take it away to use ours."
+)]
+pub struct TemplateError(String);
+
 /// Renders mails and hands them over.
 #[derive(Debug)]
 pub struct Mailer {
@@ -197,13 +228,31 @@ impl Mailer {
             MailTarget::Memory => Transport::Memory(Arc::default()),
         };
         let from = config.mail_from.parse().map_err(Error::internal)?;
+        let templates = tried(config.mail_templates.as_deref()).map_err(Error::internal)?;
         Ok(Self {
-            templates: render::templates().map_err(Error::internal)?,
+            templates,
             transport,
             from,
             breaker: Mutex::default(),
             retry_scale: config.mail_retry_scale,
         })
+    }
+
+    /// A sample of each mail: name, the parts as text and HTML, and the whole message.
+    ///
+    /// # Errors
+    /// When one cannot be made, which starting has ruled out.
+    pub fn preview(&self) -> Result<Vec<Preview>> {
+        let id = OutboxId::from(uuid::Uuid::nil());
+        sample::mails()?
+            .into_iter()
+            .map(|(name, mail)| {
+                let rendered = render::render(&self.templates, &mail).map_err(Error::internal)?;
+                let message = render::message(&self.from, id, &mail, &rendered, sample::written());
+                let message = message.map_err(Error::internal)?.formatted();
+                Ok(Preview { name, text: rendered.text, html: rendered.html, message })
+            })
+            .collect()
     }
 
     /// Sends one mail and returns the server's answer.

@@ -1,5 +1,6 @@
 //! From a [`Mail`] to a MIME message.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use lettre::Message;
@@ -22,7 +23,8 @@ pub(super) struct Rendered {
     pub(super) html: String,
 }
 
-pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
+/// The templates: those in `folder` in place of our own of the same name.
+pub(super) fn templates(folder: Option<&Path>) -> Result<Environment<'static>, minijinja::Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(
@@ -44,7 +46,14 @@ pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
         ("test.txt", include_str!("templates/test.txt")),
         ("test.html", include_str!("templates/test.html")),
     ] {
-        env.add_template(name, source)?;
+        match folder.map(|folder| std::fs::read_to_string(folder.join(name))) {
+            Some(Ok(own)) => env.add_template_owned(name, own)?,
+            Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                let message = format!("{name} cannot be read: {error}");
+                return Err(minijinja::Error::new(minijinja::ErrorKind::TemplateNotFound, message));
+            }
+            _ => env.add_template(name, source)?,
+        }
     }
     Ok(env)
 }

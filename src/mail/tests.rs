@@ -22,7 +22,7 @@ fn invitation(tenant: &str, note: Option<&str>) -> Mail {
 }
 
 fn raw(mail: &Mail) -> Vec<u8> {
-    let rendered = render(&templates().unwrap(), mail).unwrap();
+    let rendered = render(&templates(None).unwrap(), mail).unwrap();
     let from = "guestlist@id.example.com".parse().unwrap();
     let id = uuid::Uuid::from_u128(7).into();
     message(&from, id, mail, &rendered, Instant::default()).unwrap().formatted()
@@ -89,7 +89,7 @@ fn names_are_cut_to_60_characters() {
 fn t43_whatever_names_and_notes_hold_a_mail_has_one_recipient_and_its_own_headers() {
     let corpus = include_str!("../../tests/corpus/names.jsonl");
     let names: Vec<String> = corpus.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let templates = templates().unwrap();
+    let templates = templates(None).unwrap();
     for (tenant, note) in names.iter().flat_map(|name| names.iter().map(move |note| (name, note))) {
         let Mail::Invitation(mut mail) = invitation(tenant, Some(note)) else { unreachable!("it is one") };
         mail.inviter_name.clone_from(note);
@@ -106,5 +106,38 @@ fn t43_whatever_names_and_notes_hold_a_mail_has_one_recipient_and_its_own_header
         assert_eq!(parsed.from().unwrap().first().unwrap().address(), Some("guestlist@id.example.com"));
         let html = parsed.body_html(0).unwrap();
         assert!(!html.contains("<script") && html.matches("<a ").count() == 1, "{tenant:?} {note:?}: {html}");
+    }
+}
+
+#[test]
+fn every_mail_is_as_its_picture_says() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
+    let templates = templates(None).unwrap();
+    for (name, mail) in super::sample::mails().unwrap() {
+        let rendered = render(&templates, &mail).unwrap();
+        for (extension, part) in [("txt", &rendered.text), ("html", &rendered.html)] {
+            let file = folder.join(format!("{name}.{extension}"));
+            let kept = std::fs::read_to_string(&file).unwrap_or_default();
+            assert!(
+                kept == *part,
+                "{name}.{extension} differs; look at it and write it anew with: cargo run -- mail preview tests/mails"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_template_of_ones_own_takes_the_place_of_ours_and_a_wrong_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |text: &str| std::fs::write(folder.path().join("invitation.txt"), text).unwrap();
+    put("Join {{ tenant }} at {{ link }}");
+    let own = super::tried(Some(folder.path())).unwrap();
+    let mail = invitation("Acme", None);
+    assert_eq!(render(&own, &mail).unwrap().text, "Join Acme at https://id.example.com/accept#gl_inv_x");
+    assert!(render(&own, &mail).unwrap().html.contains("See the invitation"), "ours where there is none");
+    for wrong in ["{{ nothing_of_this_name }}", "{% if %}", "{{ tenant"] {
+        put(wrong);
+        let error = super::tried(Some(folder.path())).unwrap_err().to_string();
+        assert!(error.contains("invitation.txt") && error.contains("GUESTLIST_MAIL_TEMPLATES"), "{error}");
     }
 }

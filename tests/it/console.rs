@@ -78,6 +78,8 @@ async fn the_printed_link_makes_the_first_administrator_once() {
     let app = TestApp::new().await;
     let token = setup_token(&app).await;
     let mut browser = Browser::new(&app);
+    let hint = "Open the link that it printed";
+    assert!(browser.get("/login").await.text.contains(hint), "whoever comes too early is told what to do");
     let refused = browser.post("/setup", &first("gl_set_nonsense", "acme")).await;
     assert_eq!(refused.status, 422);
     assert!(
@@ -93,6 +95,7 @@ async fn the_printed_link_makes_the_first_administrator_once() {
     assert_eq!((made.status, made.header("location")), (303, "/console"), "{}", made.text);
     assert_eq!(browser.get("/console").await.header("location"), "/console/invitations");
     assert!(browser.get("/console/members").await.text.contains("olivia@acme.test"));
+    assert!(!Browser::new(&app).get("/login").await.text.contains(hint));
     for _ in 0..2 {
         let again = Browser::new(&app).post("/setup", &first(&token, "other")).await;
         assert_eq!(again.status, 410);

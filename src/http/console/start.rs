@@ -79,7 +79,12 @@ fn status_of(error: &Error) -> StatusCode {
 pub(super) async fn login(request: &Request, Data(state): Data<&State>) -> Response {
     match Visit::of(state, request).await {
         Ok(visit) if visit.actor.principal().is_some() => see("/console"),
-        Ok(visit) => visit.page("login.html", StatusCode::OK, None, json!({ "form": {} })).await,
+        Ok(visit) => {
+            // Where nobody can sign in yet, the page says what to do first; if even that cannot be read, it is a plain page.
+            let unclaimed = matches!(open_setup(&state.app).await, Ok(Setup::Open));
+            let shown = json!({ "form": {}, "unclaimed": unclaimed });
+            visit.page("login.html", StatusCode::OK, None, shown).await
+        }
         Err(response) => response,
     }
 }
