@@ -124,6 +124,15 @@ for (const [name, options] of [
     assert.equal(await guest.page.inputValue("#email"), "ann@example.com", "what was typed stays");
     await guest.close();
 
+    await page.goto(`${server.url}/console/import`);
+    const bad = Array.from({ length: 20 }, (_, n) => `nobody${n}`);
+    const good = Array.from({ length: 480 }, (_, n) => `guest${n}@example.com,Guest ${n}`);
+    await page.fill("#list", [...good, ...bad].join("\n"));
+    await page.click("button:has-text('See what would')");
+    await page.waitForSelector("text=480 of 500 would be invited");
+    await look(`${name}-import`);
+    await page.click("button:has-text('Invite 480')");
+    await page.waitForSelector("text=480 of 500 were invited");
     for (const place of ["events", "resets"]) {
       await page.goto(`${server.url}/console/${place}`);
       await look(`${name}-${place}`);

@@ -258,3 +258,32 @@ async fn the_buttons_of_the_lists_do_what_they_say() {
     app.tick().await;
     app.mails().await;
 }
+
+#[tokio::test]
+async fn a_list_is_looked_at_before_it_is_sent() {
+    let app = TestApp::new().await;
+    app.owner().await;
+    let mut browser = Browser::signed_in(&app, "owner@acme.test").await;
+    let list = "email,name,role\nann@x.test,Ann,admin\nnobody\nann@x.test\nbob@x.test,<b>Bob</b>\n";
+    let looked = browser.post("/console/import", &[("list", list), ("step", "look")]).await;
+    assert_eq!(looked.status, 200, "{}", looked.text);
+    for says in ["2 of 4 would be invited", "invalid email", "duplicate in batch", "Invite 2"] {
+        assert!(looked.text.contains(says), "{says}: {}", looked.text);
+    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM invitation WHERE email LIKE '%@x.test'").await, 0);
+    let sent = browser.post("/console/import", &[("list", list), ("step", "send")]).await;
+    assert!(sent.text.contains("2 of 4 were invited"), "{}", sent.text);
+    assert_eq!(app.number("SELECT COUNT(*) FROM invitation WHERE email LIKE '%@x.test'").await, 2);
+    let again = browser.post("/console/import", &[("list", list), ("step", "send")]).await;
+    assert!(again.text.contains("0 of 4 were invited"), "it is safe to send it again");
+    for (list, says) in [("", "The list is empty"), ("a@x.test,b,c,d", "Line 1 has more")] {
+        let refused = browser.post("/console/import", &[("list", list), ("step", "look")]).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.text.contains(says), "{}", refused.text);
+    }
+    let many: String = (0..1_001).map(|n| format!("guest{n}@x.test\n")).collect();
+    let refused = browser.post("/console/import", &[("list", &many), ("step", "look")]).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    app.tick().await;
+    app.mails().await;
+}

@@ -4,6 +4,7 @@
 #![expect(clippy::result_large_err, reason = "the error is the answer, made once and sent")]
 
 mod account;
+mod import;
 mod start;
 mod tenant;
 
@@ -48,6 +49,7 @@ operations! {
     SWITCH_TENANT = "switchTenant",
     INVITATIONS = "invitations",
     INVITE = "invite",
+    INVITE_MANY = "inviteMany",
     RESEND_INVITATION = "resendInvitation",
     CANCEL_INVITATION = "cancelInvitation",
     MEMBERS = "members",
@@ -96,6 +98,7 @@ pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
         ("nowhere.html", include_str!("../../../web/console/nowhere.html")),
         ("failed.html", include_str!("../../../web/console/failed.html")),
         ("invitations.html", include_str!("../../../web/console/invitations.html")),
+        ("import.html", include_str!("../../../web/console/import.html")),
         ("members.html", include_str!("../../../web/console/members.html")),
         ("resets.html", include_str!("../../../web/console/resets.html")),
         ("events.html", include_str!("../../../web/console/events.html")),
@@ -114,6 +117,7 @@ pub(super) fn mount(routes: Route) -> Route {
         .at("/logout", post(start::sign_out))
         .at("/console", get(tenant::index))
         .at("/console/invitations", get(tenant::invitations).post(tenant::invite))
+        .at("/console/import", get(import::show).post(import::import))
         .at("/console/members", get(tenant::members))
         .at("/console/resets", get(tenant::resets))
         .at("/console/events", get(tenant::events))
@@ -171,13 +175,23 @@ impl<'r> Visit<'r> {
         request: &'r Request,
         body: poem::Body,
     ) -> Result<(Self, Fields), Response> {
+        Self::form_of(state, request, body, FORM_MAX).await
+    }
+
+    /// As [`Visit::form`], for a form of at most so many bytes.
+    async fn form_of(
+        state: &'r State,
+        request: &'r Request,
+        body: poem::Body,
+        most: usize,
+    ) -> Result<(Self, Fields), Response> {
         let visit = Self::of(state, request).await?;
         if !session_cookie::from_own_page(&state.app.config.network, request) {
             return Err(
                 visit.failed(StatusCode::FORBIDDEN, "This form was not sent by a page of this service.")
             );
         }
-        let reading = body.into_bytes_limit(FORM_MAX);
+        let reading = body.into_bytes_limit(most);
         match tokio::time::timeout(state.app.config.client_timeout, reading).await {
             Ok(Ok(bytes)) => Ok((visit, fields(&bytes))),
             _ => Err(visit.failed(StatusCode::BAD_REQUEST, "The form could not be read.")),
@@ -222,6 +236,7 @@ impl<'r> Visit<'r> {
         let may = |right: &str| tenant["viewerCan"][right] == true;
         let nav: Vec<Value> = [
             ("/console/invitations", "Invitations", may("invite")),
+            ("/console/import", "Import", may("invite")),
             ("/console/members", "Members", !tenant.is_null()),
             ("/console/resets", "Reset requests", may("approveResets")),
             ("/console/events", "Events", may("viewEvents")),

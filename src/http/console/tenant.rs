@@ -46,7 +46,7 @@ fn place(query: &Fields) -> Value {
 }
 
 /// The tenant that the session speaks for, by its global id.
-fn tenant_of(visit: &Visit<'_>) -> Option<String> {
+pub(super) fn tenant_of(visit: &Visit<'_>) -> Option<String> {
     use crate::id::TypedId as _;
     visit.actor.principal().and_then(|principal| principal.active_tenant).map(|id| id.global())
 }

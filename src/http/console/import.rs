@@ -1,0 +1,90 @@
+//! Inviting a list of people: what would become of each is shown first.
+
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Request, Response, handler};
+use serde_json::{Value, json};
+
+use super::tenant::tenant_of;
+use super::{INVITE_MANY, State, Visit};
+
+/// `GET /console/import`.
+#[handler]
+pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Response {
+    match Visit::known(state, request).await {
+        Ok(visit) => visit.page("import.html", StatusCode::OK, None, json!({ "form": {} })).await,
+        Err(response) => response,
+    }
+}
+
+/// `POST /console/import`: looks at the list, or sends it.
+#[handler]
+pub(super) async fn import(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
+    let most = state.app.config.bulk_body_limit;
+    let formed = Visit::form_of(state, request, body, most).await;
+    let (visit, form) = match formed.and_then(|(visit, form)| Ok((visit.or_login()?, form))) {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let (list, sending) =
+        (form.get("list").cloned().unwrap_or_default(), form.get("step").is_some_and(|step| step == "send"));
+    let refused = async |problem: &str| {
+        let shown = json!({ "form": { "list": list } });
+        visit.page("import.html", StatusCode::UNPROCESSABLE_ENTITY, Some(problem), shown).await
+    };
+    let rows = match rows(&list) {
+        Ok(rows) if rows.is_empty() => return refused("The list is empty.").await,
+        Ok(rows) => rows,
+        Err(problem) => return refused(&problem).await,
+    };
+    let input = json!({ "tenantId": tenant_of(&visit), "rows": rows, "dryRun": !sending });
+    let mut done = visit.run(INVITE_MANY, json!({ "input": input })).await;
+    if let Some(problem) = &done.problem {
+        return refused(problem).await;
+    }
+    let results = done.data["inviteMany"]["results"].take();
+    let good = |row: &&Value| matches!(row["outcome"].as_str(), Some("WILL_INVITE" | "INVITED"));
+    let good = results.as_array().map_or(0, |rows| rows.iter().filter(good).count());
+    let shown = json!({ "form": { "list": list }, "results": results, "good": good, "sent": sending });
+    visit.page("import.html", StatusCode::OK, None, shown).await
+}
+
+/// The rows of a list: address, name and role, with or without a first line that names them.
+fn rows(list: &str) -> Result<Vec<Value>, String> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(list.trim_start_matches('\u{feff}').as_bytes());
+    let mut rows = Vec::new();
+    for (index, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| format!("The list cannot be read: {error}."))?;
+        let field = |at: usize| record.get(at).filter(|text| !text.is_empty());
+        let titled = index == 0 && field(0).is_some_and(|first| first.eq_ignore_ascii_case("email"));
+        let Some(email) = field(0).filter(|_| !titled) else { continue };
+        if record.len() > 3 {
+            return Err(format!("Line {} has more than an address, a name and a role.", index + 1));
+        }
+        rows.push(json!({ "email": email, "name": field(1), "roleKey": field(2).unwrap_or("member") }));
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_with_and_without_titles() {
+        let ann = json!({ "email": "ann@x.test", "name": "Ann, the first", "roleKey": "admin" });
+        let bob = json!({ "email": "bob@x.test", "name": null, "roleKey": "member" });
+        for list in [
+            "ann@x.test,\"Ann, the first\",admin\nbob@x.test",
+            "\u{feff}Email,Name,Role\r\nann@x.test ,\"Ann, the first\", admin\r\n\r\nbob@x.test,,\r\n",
+        ] {
+            assert_eq!(rows(list).unwrap(), [ann.clone(), bob.clone()], "{list}");
+        }
+        assert!(rows("a@x.test,b,c,d").is_err());
+        assert_eq!(rows("\n \n").unwrap(), [Value::Null; 0]);
+    }
+}
