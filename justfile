@@ -22,6 +22,7 @@ lint:
 mirror:
     cargo run -- schema --output schema.graphql
     cargo run -- config --example > .env.example
+    cargo run -- mail preview tests/mails
 
 # The pages in a real browser; GUESTLIST_SCREENSHOTS names a folder for pictures of them.
 e2e:
