@@ -10,7 +10,7 @@ use crate::actor::Actor;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::event::{self, Event};
-use crate::id::{EventId, SessionId, TenantId};
+use crate::id::{EventId, TenantId};
 use crate::page::PageArgs;
 use crate::permission::Permission;
 use crate::{auth, membership};
@@ -92,14 +92,9 @@ impl Follower {
 
     async fn look_at_rights(&mut self) -> Result<()> {
         if let Some(session) = self.actor.principal().map(|principal| principal.session_id) {
-            self.actor = again(&self.app, &self.actor, session).await?;
+            self.actor = auth::service::of_session(&self.app, session, self.actor.origin.clone()).await?;
         }
+        self.actor.known()?;
         may(&self.app, &self.actor, self.tenant).await
     }
-}
-
-/// The actor as it is now.
-async fn again(app: &App, actor: &Actor, session: SessionId) -> Result<Actor> {
-    let principal = auth::service::principal_of(app, app.db.reader(), session).await?;
-    Ok(Actor::user(principal.ok_or(Error::Unauthenticated)?, actor.origin.clone()))
 }

@@ -55,7 +55,15 @@ pub async fn authenticate(app: &App, bearer: Option<&str>, origin: Origin) -> Re
     let Some(session_id) = bearer.and_then(|token| app.access_keys.verify(app, token)) else {
         return Ok(Actor::stranger(origin));
     };
-    Ok(match principal_of(app, app.db.reader(), session_id).await? {
+    of_session(app, session_id, origin).await
+}
+
+/// Whoever a session speaks for now, or a stranger where it has ended.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn of_session(app: &App, id: SessionId, origin: Origin) -> Result<Actor> {
+    Ok(match principal_of(app, app.db.reader(), id).await? {
         Some(principal) => Actor::user(principal, origin),
         None => Actor::stranger(origin),
     })
@@ -72,11 +80,7 @@ pub async fn authenticate_page(app: &App, token: Option<&str>, origin: Origin) -
     let id = SessionId::from(opened.id);
     let row = session::find(app.db.reader(), id).await?;
     let present = row.is_some_and(|row| row.refresh_counter == i64::from(opened.generation));
-    let principal = if present { principal_of(app, app.db.reader(), id).await? } else { None };
-    Ok(match principal {
-        Some(principal) => Actor::user(principal, origin),
-        None => Actor::stranger(origin),
-    })
+    if present { of_session(app, id, origin).await } else { Ok(Actor::stranger(origin)) }
 }
 
 /// Who a session speaks for now; `None` when it has ended or its user is suspended.

@@ -215,10 +215,9 @@ impl Talk {
     /// Who is behind the connection at this moment.
     async fn actor(&self) -> Result<Actor, Close> {
         let Some(session) = self.session else { return Ok(Actor::stranger(self.origin.clone())) };
-        let app = &self.state.app;
-        match auth::service::principal_of(app, app.db.reader(), session).await {
-            Ok(Some(principal)) => Ok(Actor::user(principal, self.origin.clone())),
-            Ok(None) => Err(Close(4403, "Forbidden")),
+        match auth::service::of_session(&self.state.app, session, self.origin.clone()).await {
+            Ok(actor) if actor.principal().is_some() => Ok(actor),
+            Ok(_) => Err(Close(4403, "Forbidden")),
             Err(_) => Err(Close(1013, "Try again later")),
         }
     }
