@@ -8,7 +8,8 @@ use serde_json::json;
 use super::{LOGIN, LOGOUT, State, Visit, see, with};
 use crate::error::{Error, ErrorCode};
 use crate::graphql::SessionCookie;
-use crate::onboarding::service::{FirstSteps, Setup, open_setup, set_up as make_first};
+use crate::onboarding::service::{FirstSteps, set_up as make_first};
+use crate::user;
 
 /// `GET /setup`.
 #[handler]
@@ -17,9 +18,9 @@ pub(super) async fn setup(request: &Request, Data(state): Data<&State>) -> Respo
         Ok(visit) => visit,
         Err(response) => return response,
     };
-    match open_setup(&state.app).await {
-        Ok(Setup::Open) => visit.page("setup.html", StatusCode::OK, None, json!({ "form": {} })).await,
-        Ok(Setup::Claimed) => visit.page("gone.html", StatusCode::GONE, None, json!({})).await,
+    match user::service::any_superuser(state.app.db.reader()).await {
+        Ok(false) => visit.page("setup.html", StatusCode::OK, None, json!({ "form": {} })).await,
+        Ok(true) => visit.page("gone.html", StatusCode::GONE, None, json!({})).await,
         Err(error) => visit.failed(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
@@ -81,7 +82,7 @@ pub(super) async fn login(request: &Request, Data(state): Data<&State>) -> Respo
         Ok(visit) if visit.actor.principal().is_some() => see("/console"),
         Ok(visit) => {
             // Where nobody can sign in yet, the page says what to do first; if even that cannot be read, it is a plain page.
-            let unclaimed = matches!(open_setup(&state.app).await, Ok(Setup::Open));
+            let unclaimed = matches!(user::service::any_superuser(state.app.db.reader()).await, Ok(false));
             let shown = json!({ "form": {}, "unclaimed": unclaimed });
             visit.page("login.html", StatusCode::OK, None, shown).await
         }

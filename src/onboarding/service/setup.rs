@@ -16,15 +16,6 @@ use crate::user;
 /// How long the link is good for.
 const GOOD_FOR: TimeDelta = TimeDelta::minutes(30);
 
-/// Whether the link can be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setup {
-    /// It can.
-    Open,
-    /// There is an administrator already.
-    Claimed,
-}
-
 /// What the first administrator gives.
 #[derive(Debug)]
 pub struct FirstSteps {
@@ -55,15 +46,6 @@ pub async fn setup_link(app: &App) -> Result<Option<String>> {
     let token =
         app.keys.token(TokenKind::Setup, Uuid::nil(), u32::try_from(minute).map_err(Error::internal)?);
     Ok(Some(format!("{}/setup#{token}", app.config.public_url)))
-}
-
-/// Whether there is still something to set up.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn open_setup(app: &App) -> Result<Setup> {
-    let claimed = user::service::any_superuser(app.db.reader()).await?;
-    Ok(if claimed { Setup::Claimed } else { Setup::Open })
 }
 
 /// Makes the first administrator and the first tenant, and signs in. Of several at once one succeeds.
