@@ -6,7 +6,8 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::{
-    ACCOUNT, CHANGE_PASSWORD, REVOKE_SESSION, SWITCH_TENANT, State, UPDATE_PROFILE, Visit, see, with,
+    ACCOUNT, CHANGE_PASSWORD, FORM_MAX, REVOKE_SESSION, SWITCH_TENANT, State, UPDATE_PROFILE, Visit, see,
+    with,
 };
 
 async fn shown(visit: &Visit<'_>, status: StatusCode, problem: Option<&str>) -> Response {
@@ -32,8 +33,7 @@ async fn act(
     input: impl FnOnce(&super::Fields) -> Value,
     word: &str,
 ) -> Response {
-    let formed = Visit::form(state, request, body).await;
-    let (visit, form) = match formed.and_then(|(visit, form)| Ok((visit.or_login()?, form))) {
+    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };

@@ -178,6 +178,17 @@ impl<'r> Visit<'r> {
         Self::form_of(state, request, body, FORM_MAX).await
     }
 
+    /// As [`Visit::form_of`], for who is signed in; anybody else is asked to.
+    async fn known_form(
+        state: &'r State,
+        request: &'r Request,
+        body: poem::Body,
+        most: usize,
+    ) -> Result<(Self, Fields), Response> {
+        let (visit, form) = Self::form_of(state, request, body, most).await?;
+        Ok((visit.or_login()?, form))
+    }
+
     /// As [`Visit::form`], for a form of at most so many bytes.
     async fn form_of(
         state: &'r State,

@@ -6,9 +6,9 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::{
-    APPROVE_RESET, CANCEL_INVITATION, CHANGE_MEMBER_ROLE, EVENTS, Fields, INVITATIONS, INVITE, MEMBERS,
-    REINSTATE_MEMBER, REJECT_RESET, REMOVE_MEMBER, RESEND_INVITATION, RESETS, SUSPEND_MEMBER, State, VIEWER,
-    Visit, see,
+    APPROVE_RESET, CANCEL_INVITATION, CHANGE_MEMBER_ROLE, EVENTS, FORM_MAX, Fields, INVITATIONS, INVITE,
+    MEMBERS, REINSTATE_MEMBER, REJECT_RESET, REMOVE_MEMBER, RESEND_INVITATION, RESETS, SUSPEND_MEMBER, State,
+    VIEWER, Visit, see,
 };
 
 /// Rows on a page.
@@ -129,8 +129,7 @@ pub(super) async fn events(request: &Request, Data(state): Data<&State>) -> Resp
 /// `POST /console/invitations`: invites. A link that was asked for is shown this once.
 #[handler]
 pub(super) async fn invite(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
-    let formed = Visit::form(state, request, body).await;
-    let (visit, form) = match formed.and_then(|(visit, form)| Ok((visit.or_login()?, form))) {
+    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };
@@ -166,8 +165,7 @@ pub(super) async fn act(
     Data(state): Data<&State>,
     Path((list, id, action)): Path<(String, String, String)>,
 ) -> Response {
-    let formed = Visit::form(state, request, body).await;
-    let (visit, form) = match formed.and_then(|(visit, form)| Ok((visit.or_login()?, form))) {
+    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };
