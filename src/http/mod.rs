@@ -19,7 +19,7 @@ use std::sync::Arc;
 use poem::{EndpointExt as _, IntoEndpoint as _, Route, get, post};
 
 use crate::app::App;
-use crate::config::{Environment, MailTarget};
+use crate::config::{Config, Environment, MailTarget};
 use crate::schema;
 
 pub use health::Readiness;
@@ -35,6 +35,12 @@ pub struct State {
     sdl: Arc<str>,
     readiness: Readiness,
     templates: Arc<minijinja::Environment<'static>>,
+}
+
+/// Whether mail is captured, to be looked at in a browser.
+fn captures_mail(config: &Config) -> bool {
+    let kept = matches!(config.mail, MailTarget::Captured(_) | MailTarget::Memory);
+    kept && config.environment == Environment::Development
 }
 
 /// What the service cannot be put together of, which tests rule out.
@@ -55,11 +61,13 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/graphiql", "explorer (development, or GUESTLIST_GRAPHIQL=true)"),
     ("GET, POST", "/setup", "makes the first administrator, with the link that the service prints"),
     ("GET, POST", "/login", "signing in to the console"),
-    ("GET", "/console", "invitations, members, reset requests and events of a tenant"),
+    ("GET", "/login/tenant", "which tenant to speak for"),
+    ("GET", "/console", "a tenant: invitations, mail, members, reset requests, events, settings"),
+    ("GET, POST", "/platform", "the tenants, for administrators of the platform"),
     ("GET, POST", "/account", "one's own name, password, tenants and sessions"),
-    ("GET", "/accept", "where the link of an invitation leads"),
-    ("GET", "/reset", "where the link of an approved reset leads, and where one is asked for"),
-    ("GET", "/resets", "where reset requests are decided"),
+    ("GET, POST", "/accept", "where the link of an invitation leads"),
+    ("GET, POST", "/forgot", "asking for another password"),
+    ("GET, POST", "/reset", "where the link of an approved reset leads"),
     ("GET", "/dev/mail", "captured mail (development)"),
     ("GET", "/dev/mail.json", "captured mail as JSON, ?to= and ?after= (development)"),
     ("GET", "/.well-known/jwks.json", "public keys of access tokens"),
@@ -103,8 +111,7 @@ pub fn endpoint_over(
     if app.config.graphiql {
         routes = routes.at("/graphiql", get(pages::graphiql));
     }
-    let kept = matches!(app.config.mail, MailTarget::Captured(_) | MailTarget::Memory);
-    if kept && app.config.environment == Environment::Development {
+    if captures_mail(&app.config) {
         routes = routes.at("/dev/mail", get(pages::dev_mail)).at("/dev/mail.json", get(pages::dev_mail_json));
     }
     Ok(wrap::Wrap::new(app.clone(), routes.data(state).into_endpoint().boxed()).boxed())

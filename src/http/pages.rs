@@ -1,4 +1,4 @@
-//! What a person, or a program looking around, opens: schema, explorer, captured mail, the accept page.
+//! What a person, or a program looking around, opens: schema, explorer, captured mail; and what pages load.
 
 use async_graphql::http::GraphiQLSource;
 use poem::endpoint::make_sync;
@@ -11,9 +11,6 @@ use super::State;
 use crate::clock::Instant;
 use crate::mail::capture::CapturedMail;
 
-/// Our pages run our scripts, talk to the API, and do nothing else.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The explorer loads itself from a CDN; development only.
 const GRAPHIQL_POLICY: &str = "default-src 'self' 'unsafe-inline' https://esm.sh data: blob:; worker-src 'self' blob:; \
     connect-src 'self' https://esm.sh; base-uri 'none'; frame-ancestors 'none'";
@@ -48,29 +45,15 @@ pub(super) fn jwks(Data(state): Data<&State>) -> Response {
     response
 }
 
-/// Pages: a token stays in the fragment, so that opening a link changes nothing and logs nothing.
-const PAGES: [(&str, &str); 3] = [
-    ("/accept", include_str!("../../web/accept.html")),
-    ("/reset", include_str!("../../web/reset.html")),
-    ("/resets", include_str!("../../web/resets.html")),
-];
-const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What the pages load.
-const ASSETS: [(&str, &str, &str); 7] = [
+const ASSETS: [(&str, &str, &str); 3] = [
     ("/assets/console.css", "text/css; charset=utf-8", include_str!("../../web/console.css")),
     ("/assets/favicon.svg", "image/svg+xml", include_str!("../../web/favicon.svg")),
-    ("/assets/setup.js", SCRIPT, include_str!("../../web/setup.js")),
-    ("/assets/page.js", SCRIPT, include_str!("../../web/page.js")),
-    ("/assets/accept.js", SCRIPT, include_str!("../../web/accept.js")),
-    ("/assets/reset.js", SCRIPT, include_str!("../../web/reset.js")),
-    ("/assets/resets.js", SCRIPT, include_str!("../../web/resets.js")),
+    ("/assets/console.js", "text/javascript; charset=utf-8", include_str!("../../web/console.js")),
 ];
 
-/// Adds the pages and what they load.
+/// Adds what the pages load.
 pub(super) fn mount(mut routes: Route) -> Route {
-    for (path, html) in PAGES {
-        routes = routes.at(path, get(make_sync(move |_| with_policy(PAGE_POLICY, Html(html)))));
-    }
     for (path, content_type, text) in ASSETS {
         routes =
             routes.at(path, get(make_sync(move |_| text.with_content_type(content_type).into_response())));

@@ -37,7 +37,7 @@ pub(super) fn mails() -> Result<Vec<(&'static str, Mail)>> {
         tenant_name: Some("Acme".to_owned()),
         ip_address: Some("192.0.2.7".to_owned()),
         at: now,
-        link: link("resets", "rst_sample"),
+        link: "https://id.example.com/console/resets/rst_sample".to_owned(),
         expires_at: now + TimeDelta::hours(72),
     };
     Ok(vec![

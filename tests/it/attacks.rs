@@ -85,7 +85,7 @@ async fn t58_names_with_markup_stay_text() {
     let page = app.stranger().get("/dev/mail").await;
     assert!(page.text.contains("&lt;img src"), "{}", page.text);
     assert!(!page.text.contains("<img src") && !page.text.contains("<script>alert"));
-    for path in ["/accept", "/reset", "/resets", "/dev/mail"] {
+    for path in ["/accept", "/reset", "/forgot", "/login", "/dev/mail"] {
         let reply = app.stranger().get(path).await;
         let policy = reply.header("content-security-policy");
         assert!(

@@ -57,7 +57,6 @@ async fn every_answer_has_the_headers_that_keep_browsers_safe() {
         "/livez",
         "/accept",
         "/reset",
-        "/resets",
         "/dev/mail",
         "/nowhere",
         "/.well-known/jwks.json",
@@ -81,16 +80,18 @@ async fn pages_and_health_answer() {
     assert_eq!(stranger.get("/nowhere").await.status, 404);
     let sdl = stranger.get("/schema.graphql").await;
     assert_eq!(sdl.text, guestlist::schema::sdl());
-    for (page, says) in
-        [("/accept", "Your invitation"), ("/reset", "Choose a new password"), ("/resets", "Password resets")]
-    {
+    for (page, says) in [
+        ("/accept", "Your invitation"),
+        ("/reset", "Choose a new password"),
+        ("/forgot", "Forgot your password?"),
+    ] {
         let html = stranger.get(page).await.text;
         assert!(html.contains(says), "{page}");
         for asset in html.split("\"/assets/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             assert_eq!(stranger.get(&format!("/assets/{asset}")).await.status, 200, "{page} loads {asset}");
         }
     }
-    assert!(stranger.get("/assets/page.js").await.header("content-type").starts_with("text/javascript"));
+    assert!(stranger.get("/assets/console.js").await.header("content-type").starts_with("text/javascript"));
     assert!(stranger.get("/assets/console.css").await.header("content-type").starts_with("text/css"));
 }
 

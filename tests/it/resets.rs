@@ -22,7 +22,7 @@ async fn a_reset_is_asked_for_approved_and_used_once() {
     let news = app.mail_to("owner@acme.test").await;
     assert_eq!(news.subject, "Max Member asks for a password reset");
     assert!(news.text.contains("ann@x.test") && news.text.contains("a member of ACME"), "{}", news.text);
-    assert!(news.link.unwrap().ends_with(&format!("/resets#{}", id.as_str().unwrap())));
+    assert!(news.link.unwrap().ends_with(&format!("/console/resets/{}", id.as_str().unwrap())));
     assert!(news.token.is_none() && !news.html.contains("gl_rst_"));
     assert_eq!(app.count_mails_to("ann@x.test").await, 1, "her invitation");
 

@@ -6,8 +6,8 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::{
-    ACCOUNT, CHANGE_PASSWORD, FORM_MAX, REVOKE_SESSION, SWITCH_TENANT, State, UPDATE_PROFILE, Visit, see,
-    with,
+    ACCEPT_INVITATION, ACCOUNT, CANCEL_RESET, CHANGE_PASSWORD, DECLINE_INVITATION, FORM_MAX, Fields,
+    LEAVE_TENANT, LOGOUT_ALL, REVOKE_SESSION, SWITCH_TENANT, State, UPDATE_PROFILE, Visit, see, with,
 };
 
 async fn shown(visit: &Visit<'_>, status: StatusCode, problem: Option<&str>) -> Response {
@@ -24,30 +24,35 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
     }
 }
 
-/// Does what a form of the account asks for, and shows the account again.
+/// Does what a form of the account asks for, and goes on to a page; what is refused is said on the account's.
 async fn act(
     state: &State,
     request: &Request,
     body: poem::Body,
     operation: &str,
-    input: impl FnOnce(&super::Fields) -> Value,
-    word: &str,
+    input: impl FnOnce(&Fields) -> Value,
+    to: &str,
 ) -> Response {
     let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };
-    let done = visit.run(operation, json!({ "input": input(&form) })).await;
+    let variables = match input(&form) {
+        Value::Null => json!({}),
+        input => json!({ "input": input }),
+    };
+    let done = visit.run(operation, variables).await;
     match done.problem {
-        None => with(see(&format!("/account?done={word}")), done.headers),
-        Some(problem) => shown(&visit, StatusCode::UNPROCESSABLE_ENTITY, Some(&problem)).await,
+        None => with(see(to), done.headers),
+        Some(problem) => shown(&visit, done.status, Some(&problem)).await,
     }
 }
 
 /// `POST /account/name`.
 #[handler]
 pub(super) async fn rename(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
-    act(state, request, body, UPDATE_PROFILE, |form| json!({ "name": form.get("name") }), "saved").await
+    let input = |form: &Fields| json!({ "name": form.get("name") });
+    act(state, request, body, UPDATE_PROFILE, input, "/account?done=saved").await
 }
 
 /// `POST /account/password`.
@@ -57,18 +62,58 @@ pub(super) async fn change_password(
     body: poem::Body,
     Data(state): Data<&State>,
 ) -> Response {
-    let input = |form: &super::Fields| {
-        let field = |name: &str| form.get(name).cloned().unwrap_or_default();
+    let input = |form: &Fields| {
+        let field = |name: &str| form.get(name).unwrap_or_default().to_owned();
         json!({ "currentPassword": field("current"), "newPassword": field("new") })
     };
-    act(state, request, body, CHANGE_PASSWORD, input, "password").await
+    act(state, request, body, CHANGE_PASSWORD, input, "/account?done=password").await
+}
+
+fn tenant(form: &Fields) -> Value {
+    json!({ "tenantId": form.get("tenant").unwrap_or_default() })
 }
 
 /// `POST /account/tenant`.
 #[handler]
 pub(super) async fn switch(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
-    let input = |form: &super::Fields| json!({ "tenantId": form.get("tenant") });
-    act(state, request, body, SWITCH_TENANT, input, "switched").await
+    act(state, request, body, SWITCH_TENANT, tenant, "/console?done=switched").await
+}
+
+/// `POST /account/leave`.
+#[handler]
+pub(super) async fn leave(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
+    act(state, request, body, LEAVE_TENANT, tenant, "/account?done=left").await
+}
+
+/// `POST /account/reset/withdraw`.
+#[handler]
+pub(super) async fn withdraw_reset(
+    request: &Request,
+    body: poem::Body,
+    Data(state): Data<&State>,
+) -> Response {
+    act(state, request, body, CANCEL_RESET, |_| Value::Null, "/account?done=withdrawn").await
+}
+
+/// `POST /account/invitations/:id/:action`: accepts or declines an invitation to one's own address.
+#[handler]
+pub(super) async fn answer(
+    request: &Request,
+    body: poem::Body,
+    Data(state): Data<&State>,
+    Path((id, action)): Path<(String, String)>,
+) -> Response {
+    let input = |_: &Fields| json!({ "invitationId": id });
+    match action.as_str() {
+        "accept" => act(state, request, body, ACCEPT_INVITATION, input, "/login/tenant?done=joined").await,
+        _ => act(state, request, body, DECLINE_INVITATION, input, "/login/tenant?done=declined").await,
+    }
+}
+
+/// `POST /account/sessions/end`: ends all of them, this one too.
+#[handler]
+pub(super) async fn end_sessions(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
+    act(state, request, body, LOGOUT_ALL, |_| Value::Null, "/login").await
 }
 
 /// `POST /account/sessions/:id/end`.
@@ -79,5 +124,5 @@ pub(super) async fn end_session(
     Data(state): Data<&State>,
     Path(id): Path<String>,
 ) -> Response {
-    act(state, request, body, REVOKE_SESSION, |_| json!({ "sessionId": id }), "ended").await
+    act(state, request, body, REVOKE_SESSION, |_| json!({ "sessionId": id }), "/account?done=ended").await
 }

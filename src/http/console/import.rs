@@ -1,11 +1,14 @@
 //! Inviting a list of people: what would become of each is shown first.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
-use super::tenant::tenant_of;
+use super::export::harmless;
+use super::list::tenant_of;
 use super::{INVITE_MANY, State, Visit};
 
 /// `GET /console/import`.
@@ -25,8 +28,10 @@ pub(super) async fn import(request: &Request, body: poem::Body, Data(state): Dat
         Ok(formed) => formed,
         Err(response) => return response,
     };
-    let (list, sending) =
-        (form.get("list").cloned().unwrap_or_default(), form.get("step").is_some_and(|step| step == "send"));
+    let (list, sending) = (
+        form.get("list").unwrap_or_default().to_owned(),
+        form.get("step").is_some_and(|step| step == "send"),
+    );
     let refused = async |problem: &str| {
         let shown = json!({ "form": { "list": list } });
         visit.page("import.html", StatusCode::UNPROCESSABLE_ENTITY, Some(problem), shown).await
@@ -44,8 +49,22 @@ pub(super) async fn import(request: &Request, body: poem::Body, Data(state): Dat
     let results = done.data["inviteMany"]["results"].take();
     let good = |row: &&Value| matches!(row["outcome"].as_str(), Some("WILL_INVITE" | "INVITED"));
     let good = results.as_array().map_or(0, |rows| rows.iter().filter(good).count());
-    let shown = json!({ "form": { "list": list }, "results": results, "good": good, "sent": sending });
+    let file = outcomes(&results);
+    let shown =
+        json!({ "form": { "list": list }, "results": results, "good": good, "sent": sending, "file": file });
     visit.page("import.html", StatusCode::OK, None, shown).await
+}
+
+/// What became of each row, as a file that stands in the page itself (RFC 2397).
+fn outcomes(results: &Value) -> Option<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["line", "email", "outcome", "message"]).ok()?;
+    for row in results.as_array()? {
+        let cell = |name: &str| harmless(row[name].as_str().unwrap_or_default());
+        let line = (row["row"].as_u64().unwrap_or_default() + 1).to_string();
+        writer.write_record([line, cell("email"), cell("outcome"), cell("message")]).ok()?;
+    }
+    Some(format!("data:text/csv;charset=utf-8;base64,{}", STANDARD.encode(writer.into_inner().ok()?)))
 }
 
 /// The rows of a list: address, name and role, with or without a first line that names them.

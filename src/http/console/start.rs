@@ -3,9 +3,9 @@
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::web::Data;
 use poem::{Request, Response, handler};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{LOGIN, LOGOUT, State, Visit, see, with};
+use super::{ACCOUNT, LOGIN, LOGOUT, State, Visit, see, with};
 use crate::error::{Error, ErrorCode};
 use crate::graphql::SessionCookie;
 use crate::onboarding::service::{FirstSteps, set_up as make_first};
@@ -32,7 +32,7 @@ pub(super) async fn set_up(request: &Request, body: poem::Body, Data(state): Dat
         Ok(formed) => formed,
         Err(response) => return response,
     };
-    let field = |name: &str| form.get(name).cloned().unwrap_or_default();
+    let field = |name: &str| form.get(name).unwrap_or_default().to_owned();
     let first = FirstSteps {
         token: field("token"),
         email: field("email"),
@@ -79,11 +79,11 @@ fn status_of(error: &Error) -> StatusCode {
 #[handler]
 pub(super) async fn login(request: &Request, Data(state): Data<&State>) -> Response {
     match Visit::of(state, request).await {
-        Ok(visit) if visit.actor.principal().is_some() => see("/console"),
+        Ok(visit) if visit.actor.principal().is_some() => see(wanted(visit.query.get("next"))),
         Ok(visit) => {
             // Where nobody can sign in yet, the page says what to do first; if even that cannot be read, it is a plain page.
             let unclaimed = matches!(user::service::any_superuser(state.app.db.reader()).await, Ok(false));
-            let shown = json!({ "form": {}, "unclaimed": unclaimed });
+            let shown = json!({ "form": { "next": visit.query.get("next") }, "unclaimed": unclaimed });
             visit.page("login.html", StatusCode::OK, None, shown).await
         }
         Err(response) => response,
@@ -97,14 +97,48 @@ pub(super) async fn sign_in(request: &Request, body: poem::Body, Data(state): Da
         Ok(formed) => formed,
         Err(response) => return response,
     };
-    let input = json!({ "email": form.get("email"), "password": form.get("password") });
+    let input = json!({
+        "email": form.get("email").unwrap_or_default(), "password": form.get("password").unwrap_or_default(),
+    });
     let done = visit.run(LOGIN, json!({ "input": input })).await;
-    match done.problem {
-        None => with(see("/console"), done.headers),
-        Some(problem) => {
-            let shown = json!({ "form": { "email": form.get("email") } });
-            visit.page("login.html", StatusCode::UNPROCESSABLE_ENTITY, Some(&problem), shown).await
+    if let Some(problem) = done.problem {
+        let shown = json!({ "form": { "email": form.get("email"), "next": form.get("next") } });
+        return visit.page("login.html", done.status, Some(&problem), shown).await;
+    }
+    let viewer = &done.data["login"]["viewer"];
+    let usable = |rows: &Value| {
+        rows.as_array().map_or(0, |rows| rows.iter().filter(|row| row["status"] == "ACTIVE").count())
+    };
+    let open = viewer["invitations"].as_array().is_some_and(|rows| !rows.is_empty());
+    let several = open || usable(&viewer["memberships"]) > 1 || viewer["activeMembership"].is_null();
+    let to = match form.given("next") {
+        None if several => "/login/tenant",
+        next => wanted(next),
+    };
+    with(see(to), done.headers)
+}
+
+/// Where somebody who signs in wanted to go, if that is one of our pages.
+fn wanted(next: Option<&str>) -> &str {
+    let own = |path: &&str| {
+        let rest = ["/console", "/account", "/platform", "/graphiql"]
+            .iter()
+            .find_map(|page| path.strip_prefix(page));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+            && !path.contains(['\\', '\r', '\n'])
+    };
+    next.filter(own).unwrap_or("/console")
+}
+
+/// `GET /login/tenant`: which tenant to speak for, and the invitations that wait.
+#[handler]
+pub(super) async fn choose(request: &Request, Data(state): Data<&State>) -> Response {
+    match Visit::known(state, request).await {
+        Ok(visit) => {
+            let data = visit.run(ACCOUNT, json!({})).await.data;
+            visit.page("choose.html", StatusCode::OK, None, json!({ "data": data })).await
         }
+        Err(response) => response,
     }
 }
 

@@ -142,7 +142,7 @@ async fn news(app: &App, row: &Model, decider: User) -> Result<Option<Mail>> {
         tenant_name: tenant.map(|tenant| tenant.name),
         ip_address: row.ip_address.clone(),
         at: row.created_at,
-        link: format!("{}/resets#{}", app.config.public_url, row.id.global()),
+        link: format!("{}/console/resets/{}", app.config.public_url, row.id.global()),
         expires_at: row.expires_at,
     }))))
 }

@@ -1,5 +1,6 @@
 //! What tests stand on: a service with a clock that stands still, mail kept in memory, and real requests.
 
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod database;

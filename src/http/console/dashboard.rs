@@ -1,0 +1,59 @@
+//! What stands in a tenant, in figures that lead to the lists behind them.
+
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem::{Request, Response, handler};
+use serde_json::{Value, json};
+
+use super::list::{SOON, tenant_of};
+use super::{DASHBOARD, State, VIEWER, Visit, see};
+use crate::http::captures_mail;
+
+/// `GET /console`. Who speaks for no tenant chooses one first.
+#[handler]
+pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Response {
+    let visit = match Visit::known(state, request).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let viewer = visit.run(VIEWER, json!({})).await.data["me"].take();
+    let (Some(tenant), false) = (tenant_of(&visit), viewer["activeMembership"].is_null()) else {
+        return see("/login/tenant");
+    };
+    let may = |right: &str| viewer["activeMembership"]["tenant"]["viewerCan"][right] == true;
+    let variables = json!({
+        "tenant": tenant, "soon": (state.app.clock.now() + SOON).to_rfc3339(),
+        "invite": may("invite"), "resets": may("approveResets"), "events": may("viewEvents"),
+    });
+    let found = visit.run(DASHBOARD, variables).await;
+    if let Some(problem) = found.problem {
+        return visit.failed(found.status, &problem);
+    }
+    let data = found.data;
+    let count = |value: &Value| value["totalCount"].as_u64();
+    let figures: Vec<Value> = [
+        ("pending", "Pending invitations", "/console/invitations"),
+        ("expiring", "Expiring in two days", "/console/invitations?status=EXPIRING"),
+        ("failed", "Not delivered", "/console/invitations?status=FAILED"),
+        ("resetRequests", "Waiting reset requests", "/console/resets?status=REQUESTED"),
+    ]
+    .into_iter()
+    .filter_map(|(name, title, href)| {
+        let count = count(&data[name])?;
+        Some(json!({ "count": count, "title": title, "href": href, "name": name }))
+    })
+    .chain(count(&data["tenant"]["members"]).map(
+        |count| json!({ "count": count, "title": "Members", "href": "/console/members", "name": "members" }),
+    ))
+    .collect();
+    let total = |name: &str| count(&data[name]).unwrap_or_default();
+    // The first steps, until all of them are taken.
+    let begun = json!({
+        "invited": total("pending") + total("accepted") > 0,
+        "accepted": total("accepted") > 0,
+        "second": count(&data["tenant"]["members"]).unwrap_or_default() > 1,
+    });
+    let captured = captures_mail(&state.app.config);
+    let shown = json!({ "figures": figures, "events": data["events"]["nodes"], "begun": begun, "captured": captured });
+    visit.page("dashboard.html", StatusCode::OK, None, shown).await
+}

@@ -1,0 +1,157 @@
+//! Lists as CSV, row by row as they are read, so that their length does not matter.
+
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::web::Data;
+use poem::{Body, Request, Response, handler};
+use serde_json::{Value, json};
+
+use super::list::{EVENT_LIST, INVITATION_LIST, List, MEMBER_LIST, tenant_of};
+use super::{State, Visit, see};
+use crate::actor::Actor;
+use crate::graphql::SessionCookie;
+use crate::http::graphql;
+
+/// Rows that are read at a time.
+const ROWS: u32 = 100;
+
+/// A column: its title, and where its value stands in a row.
+type Column = (&'static str, &'static str);
+
+/// What is read next.
+struct Reading {
+    state: State,
+    actor: Actor,
+    operation: &'static str,
+    connection: &'static str,
+    columns: &'static [Column],
+    variables: Value,
+    titles: bool,
+    done: bool,
+}
+
+/// `GET /console/invitations.csv`.
+#[handler]
+pub(super) async fn invitations(request: &Request, Data(state): Data<&State>) -> Response {
+    let columns = &[
+        ("email", "/email"),
+        ("name", "/name"),
+        ("role", "/role/name"),
+        ("status", "/status"),
+        ("invited by", "/invitedByName"),
+        ("created", "/createdAt"),
+        ("expires", "/expiresAt"),
+        ("mail", "/delivery/state"),
+    ];
+    export(state, request, &INVITATION_LIST, ("/invitations", "invitations.csv"), columns).await
+}
+
+/// `GET /console/members.csv`.
+#[handler]
+pub(super) async fn members(request: &Request, Data(state): Data<&State>) -> Response {
+    let columns = &[
+        ("email", "/user/email"),
+        ("name", "/user/name"),
+        ("role", "/role/name"),
+        ("status", "/status"),
+        ("joined", "/joinedAt"),
+        ("last seen", "/lastSeenAt"),
+    ];
+    export(state, request, &MEMBER_LIST, ("/tenant/members", "members.csv"), columns).await
+}
+
+/// `GET /console/events.csv`.
+#[handler]
+pub(super) async fn events(request: &Request, Data(state): Data<&State>) -> Response {
+    let columns = &[
+        ("at", "/at"),
+        ("kind", "/kind"),
+        ("by", "/actor/name"),
+        ("about", "/subject/__typename"),
+        ("address", "/subject/email"),
+        ("name", "/subject/name"),
+        ("from", "/ipAddress"),
+        ("request", "/requestId"),
+    ];
+    export(state, request, &EVENT_LIST, ("/events", "events.csv"), columns).await
+}
+
+async fn export(
+    state: &State,
+    request: &Request,
+    list: &List,
+    (connection, file): (&'static str, &str),
+    columns: &'static [Column],
+) -> Response {
+    let visit = match Visit::known(state, request).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let Some(tenant) = tenant_of(&visit) else { return see("/login/tenant") };
+    let filter = (list.filter)(&visit.query, state.app.clock.now());
+    let reading = Reading {
+        state: state.clone(),
+        actor: visit.actor.clone(),
+        operation: list.operation,
+        connection,
+        columns,
+        variables: json!({ "tenant": tenant, "filter": filter, "first": ROWS }),
+        titles: true,
+        done: false,
+    };
+    // The first rows are read before anything is answered, so that who may not see them is told so.
+    let mut rows = Box::pin(rows(reading));
+    let first = match rows.try_next().await {
+        Ok(first) => first.unwrap_or_default(),
+        Err(problem) => return visit.failed(StatusCode::FORBIDDEN, &problem.to_string()),
+    };
+    let text = stream::iter([Ok(first)]).chain(rows);
+    let mut response =
+        Response::builder().content_type("text/csv; charset=utf-8").body(Body::from_bytes_stream(text));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{file}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
+    response
+}
+
+/// Lines of CSV, a page of the list at a time.
+fn rows(reading: Reading) -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send {
+    stream::try_unfold(reading, async |mut reading| {
+        if reading.done {
+            return Ok(None);
+        }
+        let (actor, cookie) = (reading.actor.clone(), SessionCookie::default());
+        let ran =
+            graphql::inside(&reading.state, actor, cookie, reading.operation, reading.variables.clone());
+        let response = ran.await.ok_or_else(|| std::io::Error::other("The list took too long to read."))?;
+        if let Some(error) = response.errors.first() {
+            return Err(std::io::Error::other(error.message.clone()));
+        }
+        let data = serde_json::to_value(&response.data).map_err(std::io::Error::other)?;
+        let page = data.pointer(reading.connection).unwrap_or(&Value::Null);
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        if reading.titles {
+            writer.write_record(reading.columns.iter().map(|(title, _)| title))?;
+            reading.titles = false;
+        }
+        for row in page["nodes"].as_array().into_iter().flatten() {
+            let cell = |(_, place): &Column| row.pointer(place).and_then(Value::as_str).map(harmless);
+            writer.write_record(reading.columns.iter().map(|column| cell(column).unwrap_or_default()))?;
+        }
+        reading.done = page["pageInfo"]["hasNextPage"] != true;
+        reading.variables["after"] = page["pageInfo"]["endCursor"].clone();
+        let text = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
+        Ok(Some((text, reading)))
+    })
+}
+
+/// A cell that no spreadsheet takes for a formula (OWASP, CSV injection).
+pub(super) fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}

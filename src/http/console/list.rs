@@ -1,0 +1,277 @@
+//! The lists of a tenant: invitations, their mails, members, reset requests, events. What is searched for and filtered by stands
+//! in the address, and pages are found by cursor.
+
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Request, Response, handler};
+use serde_json::{Value, json};
+
+use super::{
+    APPROVE_RESET, CANCEL_INVITATION, CHANGE_MEMBER_ROLE, DELETE_ROLE, EVENTS, FORM_MAX, Fields, INVITATIONS,
+    INVITE, MAIL, MEMBERS, REINSTATE_MEMBER, REJECT_RESET, REMOVE_MEMBER, REQUEST, RESEND_INVITATION, RESETS,
+    SUSPEND_MEMBER, State, TRANSFER_OWNERSHIP, UPDATE_ROLE, Visit, see, settings,
+};
+use crate::clock::Instant;
+
+/// Rows on a page.
+const ROWS: u32 = 50;
+/// How long before its end an invitation counts as expiring.
+pub(super) const SOON: chrono::TimeDelta = chrono::TimeDelta::hours(48);
+
+/// A list: its page, its operation, the tabs it has and what it is filtered by.
+pub(super) struct List {
+    page: &'static str,
+    pub(super) operation: &'static str,
+    tabs: &'static [(&'static str, &'static str)],
+    /// The filter that tab and search stand for.
+    pub(super) filter: fn(&Fields, Instant) -> Value,
+}
+
+pub(super) const INVITATION_LIST: List = List {
+    page: "invitations.html",
+    operation: INVITATIONS,
+    tabs: &[
+        ("PENDING", "Pending"),
+        ("EXPIRING", "Expiring"),
+        ("FAILED", "Not delivered"),
+        ("ACCEPTED", "Accepted"),
+        ("EXPIRED", "Expired"),
+        ("CANCELLED", "Cancelled"),
+        ("DECLINED", "Declined"),
+    ],
+    filter: |query, now| {
+        let mut filter = match query.get("status").unwrap_or("PENDING") {
+            "EXPIRING" => json!({ "status": ["PENDING"], "expiresAt": { "to": (now + SOON).to_rfc3339() } }),
+            "FAILED" => json!({ "status": ["PENDING"], "delivery": ["FAILED", "RETRYING"] }),
+            status => json!({ "status": [status] }),
+        };
+        filter["emailContains"] = json!(query.given("q"));
+        filter
+    },
+};
+
+const MAIL_LIST: List = List {
+    page: "mail.html",
+    operation: MAIL,
+    tabs: &[("QUEUED", "Queued"), ("RETRYING", "Retrying"), ("FAILED", "Failed"), ("SENT", "Sent")],
+    filter: |query, _| json!({ "delivery": [query.get("status").unwrap_or("QUEUED")] }),
+};
+
+pub(super) const MEMBER_LIST: List = List {
+    page: "members.html",
+    operation: MEMBERS,
+    tabs: &[("", "All"), ("ACTIVE", "Active"), ("SUSPENDED", "Suspended")],
+    filter: |query, _| {
+        let status = query.given("status").map(|status| json!([status]));
+        json!({ "status": status, "search": query.given("q") })
+    },
+};
+
+const RESET_LIST: List = List {
+    page: "resets.html",
+    operation: RESETS,
+    tabs: &[("", "All"), ("REQUESTED", "Waiting"), ("APPROVED", "Approved"), ("REJECTED", "Rejected")],
+    filter: |query, _| json!({ "status": query.given("status").map(|status| json!([status])) }),
+};
+
+pub(super) const EVENT_LIST: List = List {
+    page: "events.html",
+    operation: EVENTS,
+    tabs: &[],
+    filter: |query, _| json!({ "kind": query.given("q").map(|kind| json!([kind])) }),
+};
+
+/// Which page of a list: arguments of its connection.
+fn place(query: &Fields) -> Value {
+    match (query.get("after"), query.get("before")) {
+        (_, Some(before)) => json!({ "last": ROWS, "before": before }),
+        (after, None) => json!({ "first": ROWS, "after": after }),
+    }
+}
+
+/// The tenant that the session speaks for, by its global id.
+pub(super) fn tenant_of(visit: &Visit<'_>) -> Option<String> {
+    use crate::id::TypedId as _;
+    visit.actor.principal().and_then(|principal| principal.active_tenant).map(|id| id.global())
+}
+
+impl List {
+    async fn respond(&self, state: &State, request: &Request) -> Response {
+        match Visit::known(state, request).await {
+            Ok(visit) => self.shown(&visit, json!({ "form": {} }), (StatusCode::OK, None)).await,
+            Err(response) => response,
+        }
+    }
+
+    async fn shown(
+        &self,
+        visit: &Visit<'_>,
+        mut values: Value,
+        (status, problem): (StatusCode, Option<String>),
+    ) -> Response {
+        let Some(tenant) = tenant_of(visit) else { return see("/login/tenant") };
+        let wanted = visit.query.get("status").unwrap_or_default();
+        let known = |tab: &&(&str, &str)| tab.0 == wanted;
+        if !wanted.is_empty() && !self.tabs.iter().any(|tab| known(&tab)) {
+            return see(visit.path());
+        }
+        let mut variables = place(&visit.query);
+        variables["tenant"] = json!(tenant);
+        variables["filter"] = (self.filter)(&visit.query, visit.state.app.clock.now());
+        let found = visit.run(self.operation, variables).await;
+        if let Some(problem) = found.problem {
+            return visit.failed(found.status, &problem);
+        }
+        let keys: Vec<Value> = found.data["tenant"]["viewerCan"]["grantRoles"]
+            .as_array()
+            .map(|roles| roles.iter().map(|role| role["key"].clone()).collect())
+            .unwrap_or_default();
+        let current = self.tabs.iter().find(known).or(self.tabs.first()).map_or("", |tab| tab.0);
+        let tabs: Vec<Value> =
+            self.tabs.iter().map(|(value, title)| json!({ "value": value, "title": title })).collect();
+        values["keys"] = json!(keys);
+        values["tabs"] = json!(tabs);
+        values["status"] = json!(current);
+        values["q"] = json!(visit.query.given("q"));
+        values["kept"] = json!(visit.query.kept(&["status", "q"]));
+        values["data"] = found.data;
+        visit.page(self.page, status, problem.as_deref(), values).await
+    }
+}
+
+/// `GET /console/invitations`.
+#[handler]
+pub(super) async fn invitations(request: &Request, Data(state): Data<&State>) -> Response {
+    INVITATION_LIST.respond(state, request).await
+}
+
+/// `GET /console/mail`.
+#[handler]
+pub(super) async fn mail(request: &Request, Data(state): Data<&State>) -> Response {
+    MAIL_LIST.respond(state, request).await
+}
+
+/// `GET /console/members`.
+#[handler]
+pub(super) async fn members(request: &Request, Data(state): Data<&State>) -> Response {
+    MEMBER_LIST.respond(state, request).await
+}
+
+/// `GET /console/resets`.
+#[handler]
+pub(super) async fn resets(request: &Request, Data(state): Data<&State>) -> Response {
+    RESET_LIST.respond(state, request).await
+}
+
+/// `GET /console/resets/:id`: where the mail about a request leads.
+#[handler]
+pub(super) async fn one_request(
+    request: &Request,
+    Data(state): Data<&State>,
+    Path(id): Path<String>,
+) -> Response {
+    let visit = match Visit::known(state, request).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let mut found = visit.run(REQUEST, json!({ "id": id })).await;
+    match (found.problem, found.data["node"].take()) {
+        (Some(problem), _) => visit.failed(found.status, &problem),
+        (None, row) if row["id"].is_string() => {
+            visit.page("request.html", StatusCode::OK, None, json!({ "row": row })).await
+        }
+        _ => visit.failed(StatusCode::NOT_FOUND, "There is no such request, or none that you may decide."),
+    }
+}
+
+/// `GET /console/events`.
+#[handler]
+pub(super) async fn events(request: &Request, Data(state): Data<&State>) -> Response {
+    EVENT_LIST.respond(state, request).await
+}
+
+/// `POST /console/invitations`: invites. A link that was asked for is shown this once.
+#[handler]
+pub(super) async fn invite(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
+    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let delivery = if form.given("link").is_some() { "LINK_ONLY" } else { "EMAIL" };
+    let input = json!({
+        "tenantId": tenant_of(&visit), "email": form.given("email").unwrap_or_default(),
+        "roleKey": form.given("role").unwrap_or("member"), "note": form.given("note"), "delivery": delivery,
+    });
+    let done = visit.run(INVITE, json!({ "input": input })).await;
+    if let Some(problem) = done.problem {
+        let typed = json!({ "email": form.get("email"), "role": form.get("role"), "note": form.get("note") });
+        return INVITATION_LIST.shown(&visit, json!({ "form": typed }), (done.status, Some(problem))).await;
+    }
+    let payload = &done.data["invite"];
+    match (payload["link"].as_str(), payload["created"] == true) {
+        (Some(link), _) => {
+            let values = json!({ "form": {}, "link": link, "invited": form.given("email") });
+            INVITATION_LIST.shown(&visit, values, (StatusCode::OK, None)).await
+        }
+        (None, true) => see("/console/invitations?done=invited"),
+        (None, false) => see("/console/invitations?done=standing"),
+    }
+}
+
+/// `POST /console/:list/:id/:action`: what the buttons of the lists do, to one row, or to all that are `selected`.
+#[handler]
+pub(super) async fn act(
+    request: &Request,
+    body: poem::Body,
+    Data(state): Data<&State>,
+    Path((list, id, action)): Path<(String, String, String)>,
+) -> Response {
+    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let role = form.get("role").unwrap_or_default();
+    let (operation, about, rest, word) = match (list.as_str(), action.as_str()) {
+        ("invitations", "resend") => (RESEND_INVITATION, "invitationId", json!({}), "resent"),
+        ("invitations", "cancel") => (CANCEL_INVITATION, "invitationId", json!({}), "cancelled"),
+        ("members", "role") => (CHANGE_MEMBER_ROLE, "membershipId", json!({ "roleKey": role }), "role"),
+        ("members", "suspend") => (SUSPEND_MEMBER, "membershipId", json!({}), "suspended"),
+        ("members", "reinstate") => (REINSTATE_MEMBER, "membershipId", json!({}), "reinstated"),
+        ("members", "remove") => (REMOVE_MEMBER, "membershipId", json!({}), "removed"),
+        ("members", "own") => (TRANSFER_OWNERSHIP, "membershipId", json!({}), "transferred"),
+        ("resets", "approve") => (APPROVE_RESET, "resetRequestId", json!({}), "approved"),
+        ("resets", "reject") => {
+            (REJECT_RESET, "resetRequestId", json!({ "reason": form.given("reason") }), "rejected")
+        }
+        ("roles", "update") => (UPDATE_ROLE, "roleId", settings::role_fields(&form), "saved"),
+        ("roles", "delete") => (DELETE_ROLE, "roleId", json!({}), "deleted"),
+        _ => return visit.failed(StatusCode::NOT_FOUND, "There is no such action."),
+    };
+    let back = match list.as_str() {
+        "roles" => "/console/settings".to_owned(),
+        _ => format!("/console/{list}"),
+    };
+    let ids: Vec<&str> = if id == "selected" { form.all("id").collect() } else { vec![id.as_str()] };
+    if ids.is_empty() {
+        return visit.failed(StatusCode::UNPROCESSABLE_ENTITY, "Choose at least one row first.");
+    }
+    let (mut good, mut refused) = (0_usize, None);
+    for id in &ids {
+        let mut input = rest.clone();
+        input[about] = json!(id);
+        let done = visit.run(operation, json!({ "input": input })).await;
+        match done.problem {
+            None => good += 1,
+            Some(problem) => refused = refused.or(Some((done.status, problem))),
+        }
+    }
+    match refused {
+        None => see(&format!("{back}?done={word}")),
+        Some((status, problem)) if ids.len() == 1 => visit.failed(status, &problem),
+        Some((status, problem)) => {
+            let said =
+                format!("Done for {good} of {}. The first that was refused says: {problem}", ids.len());
+            visit.failed(status, &said)
+        }
+    }
+}

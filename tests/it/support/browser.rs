@@ -1,0 +1,57 @@
+//! A browser without scripts: forms, cookies, redirects.
+
+use poem::Request;
+use poem::http::Method;
+
+use super::{Client, PASSWORD, Reply, TestApp};
+
+pub const OWN: &str = "http://localhost:8000";
+
+/// A browser: it keeps its cookie and sends its origin.
+pub struct Browser {
+    client: Client,
+    pub cookie: String,
+}
+
+impl Browser {
+    pub fn new(app: &TestApp) -> Self {
+        Self { client: app.stranger(), cookie: String::new() }
+    }
+
+    pub async fn signed_in(app: &TestApp, email: &str) -> Self {
+        let mut browser = Self::new(app);
+        let reply = browser.post("/login", &[("email", email), ("password", PASSWORD)]).await;
+        assert_eq!(reply.status, 303, "{}", reply.text);
+        browser
+    }
+
+    pub async fn send(&mut self, request: Request) -> Reply {
+        let reply = self.client.send(request).await;
+        for cookie in reply.headers.get_all("set-cookie") {
+            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        }
+        reply
+    }
+
+    pub async fn get(&mut self, path: &str) -> Reply {
+        let request = Request::builder().uri_str(path).header("cookie", &self.cookie).finish();
+        self.send(request).await
+    }
+
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.post_from(OWN, path, fields).await
+    }
+
+    pub async fn post_from(&mut self, origin: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri_str(path)
+            .content_type("application/x-www-form-urlencoded")
+            .header("cookie", &self.cookie)
+            .header("origin", origin)
+            .body(body.finish());
+        self.send(request).await
+    }
+}
