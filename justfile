@@ -36,3 +36,8 @@ ci:
 chaos:
     cargo test --test it -- chaos --ignored --skip postgres_only --nocapture --test-threads=1
     cargo test --test postgres -- postgres_only::chaos --ignored --nocapture --test-threads=1
+
+# Fetch GraphiQL from npm for the next build to hold; without it development loads it from a CDN.
+graphiql:
+    npm ci --prefix web/graphiql --ignore-scripts --no-audit --no-fund
+    npm run dist --prefix web/graphiql

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
     let files = lay_out(&source, &place);
-    if !install(&place) {
+    if !install(&place) || !explorer() {
         return not_here("npm could not install what the clients need: see above");
     }
     let asked: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
@@ -88,6 +88,17 @@ fn install(place: &Path) -> bool {
         fs::write(mark, lock).unwrap();
     }
     good
+}
+
+/// Fetches GraphiQL where it was not fetched yet, as `just graphiql` does; a debug build reads it when it is asked.
+fn explorer() -> bool {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/graphiql");
+    let npm = |args: &[&str]| {
+        Command::new("npm").args(args).current_dir(&place).status().is_ok_and(|status| status.success())
+    };
+    place.join("dist/graphiql.min.css").exists()
+        || (npm(&["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+            && npm(&["run", "--silent", "dist"]))
 }
 
 /// Part of the suite cannot run: said aloud, and a failure where somebody insists.

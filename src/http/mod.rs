@@ -6,6 +6,7 @@
 
 mod console;
 mod cors;
+mod explorer;
 pub mod gate;
 mod graphql;
 mod health;
@@ -109,7 +110,7 @@ pub fn endpoint_over(
         .at("/livez", get(health::livez))
         .at("/readyz", get(health::readyz));
     if app.config.graphiql {
-        routes = routes.at("/graphiql", get(pages::graphiql));
+        routes = explorer::mount(routes, app.config.environment);
     }
     if captures_mail(&app.config) {
         routes = routes.at("/dev/mail", get(pages::dev_mail)).at("/dev/mail.json", get(pages::dev_mail_json));

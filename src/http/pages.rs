@@ -1,6 +1,5 @@
-//! What a person, or a program looking around, opens: schema, explorer, captured mail; and what pages load.
+//! What a person, or a program looking around, opens: schema, captured mail; and what pages load.
 
-use async_graphql::http::GraphiQLSource;
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Html, Json, Query, Redirect};
@@ -11,9 +10,6 @@ use super::State;
 use crate::clock::Instant;
 use crate::mail::capture::CapturedMail;
 
-/// The explorer loads itself from a CDN; development only.
-const GRAPHIQL_POLICY: &str = "default-src 'self' 'unsafe-inline' https://esm.sh data: blob:; worker-src 'self' blob:; \
-    connect-src 'self' https://esm.sh; base-uri 'none'; frame-ancestors 'none'";
 /// Captured mail is shown as text; nothing runs and nothing is loaded.
 const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -59,13 +55,6 @@ pub(super) fn mount(mut routes: Route) -> Route {
             routes.at(path, get(make_sync(move |_| text.with_content_type(content_type).into_response())));
     }
     routes
-}
-
-/// `GET /graphiql`.
-#[handler]
-pub(super) fn graphiql() -> Response {
-    let page = GraphiQLSource::build().endpoint("/graphql").title("Guestlist").finish();
-    with_policy(GRAPHIQL_POLICY, Html(page))
 }
 
 /// Which captured mails.

@@ -53,6 +53,10 @@ async fn lists_are_searched_by_their_address_and_answer_what_they_do_not_know() 
     assert!(found.contains("value=\"X.test\""), "the search stays to be seen");
     let none = browser.get("/console/invitations?q=%3Cb%3E").await.text;
     assert!(none.contains("&lt;b&gt;") && !none.contains("<b>"), "{none}");
+    for page in ["invitations", "members", "events", "settings"] {
+        let empty = browser.get(&format!("/console/{page}")).await.text;
+        assert!(!empty.contains("value=\"None\""), "what is not there is not shown: {page}");
+    }
     let members = browser.get("/console/members?q=max&status=ACTIVE").await.text;
     assert!(members.contains("max@acme.test") && !members.contains("<small>owner@acme.test"));
     assert!(!browser.get("/console/members?status=SUSPENDED").await.text.contains("max@acme.test"));

@@ -132,6 +132,12 @@ pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Chainable);
     env.set_auto_escape_callback(|_| AutoEscape::Html);
+    // What is not there is not shown.
+    env.set_formatter(
+        |out, state, value| {
+            if value.is_none() { Ok(()) } else { minijinja::escape_formatter(out, state, value) }
+        },
+    );
     for (name, source) in TEMPLATES {
         env.add_template(name, source)?;
     }

@@ -212,7 +212,7 @@ impl<'r> Visit<'r> {
         .map(|(href, title, _)| json!({ "href": href, "title": title }))
         .collect();
         let word = self.query.get("done").unwrap_or_default();
-        let done = DONE.into_iter().find(|(known, _)| *known == word).map(|(_, text)| text);
+        let done = DONE.iter().find(|(known, _)| *known == word).map(|(_, text)| text);
         let shared = json!({
             "viewer": viewer, "tenant": tenant, "nav": nav, "here": self.path(),
             "done": done.filter(|_| problem.is_none()), "problem": problem,
