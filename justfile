@@ -28,6 +28,10 @@ mirror:
 e2e:
     cargo test --test clients -- browser
 
+# Measure beside the ceilings and write docs/PERFORMANCE.md; names of parts (requests, depth, mix) measure these alone. Needs wrk.
+bench *PARTS:
+    cargo bench --bench load -- {{PARTS}}
+
 # Everything that has to pass.
 ci:
     .ci/run

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::auth::AccessKeys;
+use crate::auth::{AccessKeys, Seen};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -29,6 +29,8 @@ pub struct Parts {
     pub keys: Keys,
     /// Keys that sign and verify access tokens.
     pub access_keys: AccessKeys,
+    /// Sessions that were looked at.
+    pub sessions_seen: Seen,
     /// Signs and seals events.
     pub event_key: EventKey,
     /// Tells who follows events that there are more.
@@ -65,6 +67,7 @@ impl App {
             clock,
             keys,
             access_keys,
+            sessions_seen: Seen::default(),
             event_key,
             feed: Feed::default(),
             hasher,

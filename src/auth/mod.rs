@@ -14,4 +14,5 @@ mod model;
 pub mod service;
 
 pub use model::session::Model as Session;
+pub use service::Seen;
 pub use service::access::AccessKeys;

@@ -7,9 +7,11 @@
 mod backup;
 mod migrate;
 mod place;
+mod stamp;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -22,8 +24,11 @@ use sea_orm::{
 use crate::clock::{Clock, Instant};
 use crate::page::{Cursor, SortKey};
 
+use self::stamp::Stamps;
+
 pub use backup::BackupError;
 pub use place::{DatabaseUrl, ServeLock, name, private_file, redact, sqlite_path};
+pub use stamp::Stamp;
 
 /// Rows in one statement that inserts or looks up many: a bound on parameters, of which SQLite takes 32,766.
 pub const ROWS: usize = 250;
@@ -35,6 +40,10 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection, or for the database to come back.
 const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// From how long on a statement is worth a warning; `GUESTLIST_LOG=sqlx::query=trace` shows them all, without values.
+const SLOW_STATEMENT: Duration = Duration::from_secs(1);
+/// How long a connection is taken to live without being asked.
+const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
 /// How long one statement may take, waiting for locks included.
 const POSTGRES_STATEMENT_TIMEOUT: &str = "5s";
 
@@ -83,6 +92,7 @@ pub struct Db {
     url: DatabaseUrl,
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    stamps: Option<Arc<Stamps>>,
 }
 
 impl Db {
@@ -98,13 +108,14 @@ impl Db {
             let url = format!("sqlite://{}", path.display());
             let writer = Database::connect(sqlite_options(&url, 1, false)).await.map_err(failed)?;
             let reader = Database::connect(sqlite_options(&url, READERS, true)).await.map_err(failed)?;
-            let db = Self { url: url.into(), writer, reader };
+            let mut db = Self { url: url.into(), writer, reader, stamps: None };
             db.check_sqlite_version().await?;
+            db.stamps = Stamps::of(&path).map(Arc::new);
             return Ok(db);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = Database::connect(postgres_options(url)).await.map_err(failed)?;
-            return Ok(Self { url: url.to_owned().into(), writer: pool.clone(), reader: pool });
+            return Ok(Self { url: url.to_owned().into(), writer: pool.clone(), reader: pool, stamps: None });
         }
         Err(OpenError::UnknownKind)
     }
@@ -126,6 +137,12 @@ impl Db {
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// The state that the database is in, where that can be told without asking it: SQLite in write-ahead mode.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.stamps.as_ref()?.now()
     }
 
     /// A connection for one guarded statement that needs no transaction around it.
@@ -180,7 +197,9 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .sqlx_logging(false)
+        .sqlx_logging(true)
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .sqlx_slow_statements_logging_settings(log::LevelFilter::Warn, SLOW_STATEMENT)
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite
                 .foreign_keys(true)
@@ -220,7 +239,10 @@ fn postgres_options(url: &str) -> ConnectOptions {
     options
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
-        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .sqlx_logging(true)
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .sqlx_slow_statements_logging_settings(log::LevelFilter::Warn, SLOW_STATEMENT)
         .map_sqlx_postgres_opts(|postgres| {
             postgres.application_name("guestlist").options([
                 ("statement_timeout", POSTGRES_STATEMENT_TIMEOUT),
@@ -228,6 +250,18 @@ fn postgres_options(url: &str) -> ConnectOptions {
                 ("idle_in_transaction_session_timeout", "60s"),
             ])
         });
+    options.map_sqlx_postgres_pool_opts(|pool| {
+        // Asking a connection whether it lives costs as much as a read; one that was used a moment ago is not asked.
+        pool.before_acquire(|connection, meta| {
+            Box::pin(async move {
+                use sqlx::Connection as _;
+                if meta.idle_for > POSTGRES_TRUSTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+    });
     options
 }
 

@@ -134,5 +134,11 @@ pub fn require_active(tenant: &Model) -> Result<()> {
     if tenant.status == TenantStatus::Active {
         return Ok(());
     }
-    Err(Error::refused(ErrorCode::TenantUnavailable, "This tenant is not available at the moment."))
+    Err(unavailable())
+}
+
+/// What is said about a tenant that is suspended or deleted.
+#[must_use]
+pub fn unavailable() -> Error {
+    Error::refused(ErrorCode::TenantUnavailable, "This tenant is not available at the moment.")
 }

@@ -44,6 +44,7 @@ mod roster;
 mod sealed;
 mod sessions;
 mod smtp;
+mod statements;
 mod storage;
 mod support;
 mod tenancy;

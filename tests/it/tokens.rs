@@ -305,3 +305,46 @@ async fn r27_a_new_signing_key_signs_nobody_out_and_other_replicas_know_it_at_on
     app.signed_in("owner@acme.test").await;
     assert_eq!(published(&app).await, [new].into(), "the old key is gone when its tokens have ended");
 }
+
+#[tokio::test]
+async fn what_is_remembered_of_a_session_counts_only_while_nothing_changed() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let max = app.member(&owner, "max@acme.test", "member").await;
+    let me = "{ me { name } }";
+    for _ in 0..3 {
+        assert_eq!(max.ask(me, json!({})).await["data"]["me"]["name"], "Max Member");
+    }
+    // Behind the service's back, by a connection of somebody else's.
+    let other = sea_orm::Database::connect(&*app.app.config.database_url).await.unwrap();
+    let change = async |statement: &str| {
+        use sea_orm::ConnectionTrait as _;
+        other.execute_unprepared(statement).await.unwrap();
+    };
+    change("UPDATE \"user\" SET name = 'Maxine' WHERE email = 'max@acme.test'").await;
+    assert_eq!(max.ask(me, json!({})).await["data"]["me"]["name"], "Maxine");
+    change("UPDATE \"user\" SET status = 'suspended' WHERE email = 'max@acme.test'").await;
+    assert!(max.ask(me, json!({})).await["data"]["me"].is_null(), "with the very next request");
+    change("UPDATE \"user\" SET status = 'active' WHERE email = 'max@acme.test'").await;
+    assert_eq!(max.ask(me, json!({})).await["data"]["me"]["name"], "Maxine");
+    // Time ends a session without any change: what is remembered is no excuse.
+    let ends = app.app.config.access_ttl + chrono::TimeDelta::seconds(31);
+    app.advance(ends);
+    assert!(max.ask(me, json!({})).await["data"]["me"].is_null());
+}
+
+#[tokio::test]
+async fn a_remembered_signature_ends_with_its_key() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    assert!(owner.ask("{ me { id } }", json!({})).await["data"]["me"].is_object());
+    app.app.access_keys.rotate(&app.app).await.unwrap();
+    assert!(owner.ask("{ me { id } }", json!({})).await["data"]["me"].is_object(), "for a while");
+    app.sql("UPDATE signing_key SET retired_at = '2020-01-01 00:00:00+00:00' WHERE retired_at IS NOT NULL")
+        .await;
+    app.app.access_keys.rotate(&app.app).await.unwrap();
+    assert!(
+        owner.ask("{ me { id } }", json!({})).await["data"]["me"].is_null(),
+        "a key that is gone verifies nothing"
+    );
+}

@@ -11,6 +11,7 @@ use crate::id::{MembershipId, SessionId, TenantId, UserId};
 pub(in crate::auth) struct Row {
     pub(in crate::auth) user_id: UserId,
     pub(in crate::auth) tenant_id: Option<TenantId>,
+    pub(in crate::auth) refresh_counter: i64,
     pub(in crate::auth) revoked_at: Option<Instant>,
     pub(in crate::auth) expires_at: Instant,
     pub(in crate::auth) ends_at: Instant,
@@ -26,7 +27,7 @@ pub(in crate::auth) struct Row {
 }
 
 const SELECT: &str = r#"
-    SELECT s.user_id, s.tenant_id, s.revoked_at, s.expires_at, s.ends_at,
+    SELECT s.user_id, s.tenant_id, s.refresh_counter, s.revoked_at, s.expires_at, s.ends_at,
            u.name, u.email, u.email_verified_at, u.is_superuser, u.status AS user_status, u.created_at,
            m.id AS membership_id, m.status AS membership_status, t.status AS tenant_status
       FROM session s

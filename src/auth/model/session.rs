@@ -81,14 +81,15 @@ pub(in crate::auth) async fn live_of_user(
         .await
 }
 
-/// Moves the counter from `counter` to the next one, if the session lives and that is where it stands.
+/// Moves the counter from `counter` to the next one, if the session lives and that is where it stands; the session as it is
+/// then.
 pub(in crate::auth) async fn rotate(
     db: &impl ConnectionTrait,
     id: SessionId,
     counter: i64,
     now: Instant,
     expires_at: Instant,
-) -> Result<bool, DbErr> {
+) -> Result<Option<Model>, DbErr> {
     let update = Entity::update_many()
         .col_expr(Column::RefreshCounter, Expr::value(counter + 1))
         .col_expr(Column::RotatedAt, Expr::value(now))
@@ -99,7 +100,7 @@ pub(in crate::auth) async fn rotate(
         .filter(Column::RevokedAt.is_null())
         .filter(Column::ExpiresAt.gt(now))
         .filter(Column::EndsAt.gt(now));
-    Ok(update.exec(db).await?.rows_affected > 0)
+    Ok(update.exec_with_returning(db).await?.pop())
 }
 
 /// Ends a session; `false` when it had been ended before.

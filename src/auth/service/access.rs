@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,6 +25,8 @@ use crate::permission::Permissions;
 
 /// How far two clocks may disagree.
 const LEEWAY: TimeDelta = TimeDelta::seconds(30);
+/// Most tokens whose signature is remembered.
+const REMEMBERED: usize = 10_000;
 /// Type of the token in its header.
 const TYPE: &str = "at+jwt";
 
@@ -76,6 +79,17 @@ pub struct AccessKeys {
     ring: RwLock<Arc<Ring>>,
     /// Milliseconds since the Unix epoch.
     read_at: AtomicI64,
+    /// Tokens whose signature was found good, by their SHA-256: looking one up is cheaper than verifying it again.
+    good: quick_cache::sync::Cache<[u8; 32], Signed>,
+}
+
+/// What a token with a good signature says, and the key that signed it.
+#[derive(Clone)]
+struct Signed {
+    kid: Arc<str>,
+    session_id: SessionId,
+    issued: Instant,
+    expires: Instant,
 }
 
 impl fmt::Debug for AccessKeys {
@@ -92,7 +106,11 @@ impl AccessKeys {
     /// When a key was sealed under a secret that is not known any more.
     pub async fn load(db: &Db, keys: &Keys, config: &Config, now: Instant) -> Result<Self> {
         let ring = read(db, keys, config, now).await?;
-        Ok(Self { ring: RwLock::new(Arc::new(ring)), read_at: AtomicI64::new(now.timestamp_millis()) })
+        Ok(Self {
+            ring: RwLock::new(Arc::new(ring)),
+            read_at: AtomicI64::new(now.timestamp_millis()),
+            good: quick_cache::sync::Cache::new(REMEMBERED),
+        })
     }
 
     fn ring(&self) -> Arc<Ring> {
@@ -183,29 +201,25 @@ impl AccessKeys {
 
     /// The session that a token speaks for; `None` unless signature, type, issuer, audience and times are good.
     ///
-    /// Times are compared with the service's own clock, 30 seconds either way.
+    /// Times are compared with the service's own clock, 30 seconds either way, and the key has to be in force, also where
+    /// the signature was verified before.
     #[must_use]
     pub fn verify(&self, app: &App, token: &str) -> Option<SessionId> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        if header.typ.as_deref() != Some(TYPE) || header.alg != Algorithm::EdDSA {
-            return None;
-        }
-        let kid = header.kid?;
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
         let ring = self.ring();
-        let known = ring.verifying.iter().find(|key| key.kid == kid)?;
-        let mut rules = Validation::new(Algorithm::EdDSA);
-        rules.set_issuer(&[&app.config.public_url]);
-        rules.set_audience(&[&app.config.public_url]);
-        rules.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        rules.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &known.key, &rules).ok()?.claims;
+        let signed = match self.good.get(&hash) {
+            Some(signed) => signed,
+            None => {
+                let signed = signed(app, &ring, token)?;
+                self.good.insert(hash, signed.clone());
+                signed
+            }
+        };
         let now = app.clock.now();
-        let issued = Instant::from_timestamp(claims.iat, 0)?;
-        let expires = Instant::from_timestamp(claims.exp, 0)?;
-        if now >= expires + LEEWAY || issued > now + LEEWAY {
-            return None;
-        }
-        SessionId::from_global(&claims.sid)
+        let in_force = ring.verifying.iter().any(|key| *key.kid == *signed.kid);
+        let timely = now < signed.expires + LEEWAY && signed.issued <= now + LEEWAY;
+        (in_force && timely).then_some(signed.session_id)
     }
 
     /// The public keys as a JSON Web Key Set (RFC 7517) for services that verify tokens themselves.
@@ -214,6 +228,28 @@ impl AccessKeys {
         let key = |key: &Verifying| json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": key.kid, "x": key.x });
         json!({ "keys": self.ring().verifying.iter().map(key).collect::<Vec<_>>() })
     }
+}
+
+/// What a token says, if one of the keys signed it for this service.
+fn signed(app: &App, ring: &Ring, token: &str) -> Option<Signed> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    if header.typ.as_deref() != Some(TYPE) || header.alg != Algorithm::EdDSA {
+        return None;
+    }
+    let kid = header.kid?;
+    let known = ring.verifying.iter().find(|key| key.kid == kid)?;
+    let mut rules = Validation::new(Algorithm::EdDSA);
+    rules.set_issuer(&[&app.config.public_url]);
+    rules.set_audience(&[&app.config.public_url]);
+    rules.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+    rules.validate_exp = false;
+    let claims = jsonwebtoken::decode::<Claims>(token, &known.key, &rules).ok()?.claims;
+    Some(Signed {
+        kid: kid.into(),
+        session_id: SessionId::from_global(&claims.sid)?,
+        issued: Instant::from_timestamp(claims.iat, 0)?,
+        expires: Instant::from_timestamp(claims.exp, 0)?,
+    })
 }
 
 async fn read(db: &Db, keys: &Keys, config: &Config, now: Instant) -> Result<Ring> {
@@ -249,7 +285,7 @@ fn generate(keys: &Keys, now: Instant) -> Result<signing_key::Model> {
     let private = pair.to_pkcs8v1().map_err(|e| Error::internal(e.to_string()))?;
     let public_key = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
     // The name is a fingerprint of the key, so that two replicas never use one name for two keys.
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, pair.public_key().as_ref());
+    let digest = digest::digest(&digest::SHA256, pair.public_key().as_ref());
     let kid = URL_SAFE_NO_PAD.encode(&digest.as_ref()[..12]);
     let sealed_private_key = keys.seal(&kid, private.as_ref()).map_err(Error::internal)?;
     Ok(signing_key::Model { kid, public_key, sealed_private_key, created_at: now, retired_at: None })

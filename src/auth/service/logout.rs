@@ -85,12 +85,11 @@ pub async fn go_on_alone(app: &App, db: &impl ConnectionTrait, actor: &Actor) ->
     let row = session::find(db, keep).await?.ok_or(Error::Unauthenticated)?;
     let expires_at = (now + app.config.refresh_ttl).min(row.ends_at);
     // Two steps: the token before the present one would be answered for ten seconds more.
-    for step in 0..2 {
-        if !session::rotate(db, keep, row.refresh_counter + step, now, expires_at).await? {
-            return Err(Error::Unauthenticated);
-        }
+    let mut row = row;
+    for _ in 0..2 {
+        let next = session::rotate(db, keep, row.refresh_counter, now, expires_at).await?;
+        row = next.ok_or(Error::Unauthenticated)?;
     }
-    let row = session::find(db, keep).await?.ok_or(Error::Unauthenticated)?;
     tokens(app, db, &row).await
 }
 

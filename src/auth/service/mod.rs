@@ -4,6 +4,7 @@ pub mod access;
 mod login;
 mod logout;
 mod refresh;
+mod seen;
 mod switch;
 
 use sea_orm::ConnectionTrait;
@@ -18,11 +19,12 @@ use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{SessionId, TenantId, TypedId as _, UserId};
 use crate::keys::TokenKind;
 use crate::user::User;
-use crate::{membership, role, user};
+use crate::{membership, user};
 
 pub use login::{Login, login};
 pub use logout::{go_on_alone, logout, logout_all, revoke_all, revoke_session};
 pub use refresh::refresh;
+pub use seen::Seen;
 pub use switch::{Switched, switch_tenant};
 
 /// The pair of tokens that a session speaks with.
@@ -49,13 +51,18 @@ impl std::fmt::Debug for Tokens {
 /// # Errors
 /// Whatever the database says; a token that is no good is no error.
 pub async fn authenticate(app: &App, bearer: Option<&str>, origin: Origin) -> Result<Actor> {
-    if let Some(token) = bearer {
-        app.access_keys.before_verifying(app, token).await?;
-    }
-    let Some(session_id) = bearer.and_then(|token| app.access_keys.verify(app, token)) else {
-        return Ok(Actor::stranger(origin));
+    let Some(token) = bearer else { return Ok(Actor::stranger(origin)) };
+    let session_id = match app.access_keys.verify(app, token) {
+        None => {
+            app.access_keys.before_verifying(app, token).await?;
+            app.access_keys.verify(app, token)
+        }
+        known => known,
     };
-    of_session(app, session_id, origin).await
+    match session_id {
+        Some(id) => of_session(app, id, origin).await,
+        None => Ok(Actor::stranger(origin)),
+    }
 }
 
 /// Whoever a session speaks for now, or a stranger where it has ended.
@@ -63,7 +70,8 @@ pub async fn authenticate(app: &App, bearer: Option<&str>, origin: Origin) -> Re
 /// # Errors
 /// Whatever the database says.
 pub async fn of_session(app: &App, id: SessionId, origin: Origin) -> Result<Actor> {
-    Ok(match principal_of(app, app.db.reader(), id).await? {
+    let row = seen::behind(app, id).await?;
+    Ok(match row.map(|row| speaking(app, row, id)).transpose()?.flatten() {
         Some(principal) => Actor::user(principal, origin),
         None => Actor::stranger(origin),
     })
@@ -88,7 +96,12 @@ pub async fn authenticate_page(app: &App, token: Option<&str>, origin: Origin) -
 /// # Errors
 /// Whatever the database says.
 pub async fn principal_of(app: &App, db: &impl ConnectionTrait, id: SessionId) -> Result<Option<Principal>> {
-    let Some(row) = principal::find(db, id).await? else { return Ok(None) };
+    let row = principal::find(db, id).await?;
+    Ok(row.map(|row| speaking(app, row, id)).transpose()?.flatten())
+}
+
+/// Who speaks, given what stands behind a session.
+fn speaking(app: &App, row: principal::Row, id: SessionId) -> Result<Option<Principal>> {
     let now = app.clock.now();
     let live = row.revoked_at.is_none() && now < row.expires_at && now < row.ends_at;
     if !live || row.user_status != "active" {
@@ -168,20 +181,17 @@ async fn access_token(
     user_id: UserId,
     tenant_id: Option<TenantId>,
 ) -> Result<(String, Instant)> {
-    let authority = match tenant_id {
-        Some(tenant_id) => membership::service::of_member(db, tenant_id, user_id).await?,
+    let held = match tenant_id {
+        Some(tenant_id) => membership::service::held(db, tenant_id, user_id).await?,
         None => None,
     };
-    let role = match authority.as_ref().and_then(|a| a.role_id) {
-        Some(role_id) => Some(role::service::get(db, role_id).await?.key),
-        None => None,
-    };
+    let (role, permissions) = held.unzip();
     let grant = access::Grant {
         user_id,
         session_id,
-        tenant_id: authority.as_ref().map(|a| a.tenant_id),
+        tenant_id: tenant_id.filter(|_| role.is_some()),
         role,
-        permissions: authority.map(|a| a.permissions).unwrap_or_default(),
+        permissions: permissions.unwrap_or_default(),
     };
     app.access_keys.before_signing(app).await?;
     app.access_keys.sign(app, grant)

@@ -1,20 +1,17 @@
 //! Rotating the refresh token.
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
 
 use super::{Tokens, tokens};
 use crate::actor::Actor;
 use crate::app::App;
-use crate::auth::model::session;
+use crate::auth::model::{principal, session};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::SessionId;
 use crate::keys::TokenKind;
 use crate::limits;
-use crate::tenant::TenantStatus;
-use crate::user::UserStatus;
-use crate::{membership, tenant, user};
+use crate::{membership, tenant};
 
 /// How long the token before the present one is answered with the same successor.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
@@ -34,14 +31,13 @@ pub async fn refresh(app: &App, actor: &Actor, token: &str) -> Result<Tokens> {
     let id = SessionId::from(opened.id);
     let presented = i64::from(opened.generation);
     let txn = app.db.begin_write().await?;
-    let Some(before) = session::find(&txn, id).await? else { return Err(invalid()) };
+    let Some(before) = principal::find(&txn, id).await? else { return Err(invalid()) };
     let now = app.clock.now();
     if before.refresh_counter == presented && before.revoked_at.is_none() {
-        require_usable(&txn, &before).await?;
+        require_usable(&before)?;
     }
     let expires_at = (now + app.config.refresh_ttl).min(before.ends_at);
-    if session::rotate(&txn, id, presented, now, expires_at).await? {
-        let row = session::find(&txn, id).await?.ok_or_else(invalid)?;
+    if let Some(row) = session::rotate(&txn, id, presented, now, expires_at).await? {
         if let Some(tenant_id) = row.tenant_id {
             membership::service::seen(app, &txn, tenant_id, row.user_id).await?;
         }
@@ -72,17 +68,13 @@ pub async fn refresh(app: &App, actor: &Actor, token: &str) -> Result<Tokens> {
     Err(invalid())
 }
 
-async fn require_usable(db: &impl ConnectionTrait, row: &session::Model) -> Result<()> {
-    let user = user::service::get(db, row.user_id).await?;
-    if user.status != UserStatus::Active {
+fn require_usable(row: &principal::Row) -> Result<()> {
+    if row.user_status != "active" {
         return Err(invalid());
     }
-    if let Some(tenant_id) = row.tenant_id
-        && let Some(tenant) = tenant::service::find(db, tenant_id).await?
-        && tenant.status == TenantStatus::Suspended
-        && membership::service::of_member(db, tenant_id, row.user_id).await?.is_some()
-    {
-        tenant::service::require_active(&tenant)?;
+    let (member, tenant) = (row.membership_status.as_deref(), row.tenant_status.as_deref());
+    if member == Some("active") && tenant == Some("suspended") {
+        return Err(tenant::service::unavailable());
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod inputs;
 mod mutation;
 mod object;
 mod query;
+mod related;
 
 pub use mutation::InvitationMutation;
 pub use object::InvitationObject;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::dataloader::Loader;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
+use super::related::Related;
 use crate::error::Error;
 use crate::graphql::{DateTime, EmailAddress, GqlResult, JsonValue, RequestContext as _, Rows, global};
 use crate::id::{OutboxId, UserId};
@@ -20,30 +21,38 @@ use crate::{membership, user::User};
 /// An invitation, and whose eyes see it.
 #[derive(Clone, Debug)]
 pub struct InvitationObject {
-    row: Invitation,
+    row: Arc<Invitation>,
     /// Whether the viewer manages invitations of the tenant; the invitee sees less.
     managed: bool,
     /// Who the invitee is known to be.
     viewer: Option<UserId>,
+    /// What was read for the whole list already.
+    related: Option<Arc<Related>>,
 }
 
 impl InvitationObject {
     /// As those see it who may invite.
     #[must_use]
     pub fn managed(row: Invitation) -> Self {
-        Self { row, managed: true, viewer: None }
+        Self { row: Arc::new(row), managed: true, viewer: None, related: None }
+    }
+
+    /// As [`InvitationObject::managed`], in a list of a tenant's.
+    #[must_use]
+    pub fn listed(row: Invitation, related: &Arc<Related>) -> Self {
+        Self { related: Some(related.clone()), ..Self::managed(row) }
     }
 
     /// As the invitee sees it: without what concerns the inviter's side alone.
     #[must_use]
     pub fn invitee(row: Invitation) -> Self {
-        Self { row, managed: false, viewer: None }
+        Self { row: Arc::new(row), managed: false, viewer: None, related: None }
     }
 
     /// As the invitee sees it who has just accepted, or had before.
     #[must_use]
     pub fn accepted(row: Invitation, viewer: UserId) -> Self {
-        Self { row, managed: false, viewer: Some(viewer) }
+        Self { row: Arc::new(row), managed: false, viewer: Some(viewer), related: None }
     }
 }
 
@@ -105,7 +114,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    fn new(mail: Option<OutboxMail>, managed: bool) -> Self {
+    fn new(mail: Option<&OutboxMail>, managed: bool) -> Self {
         let Some(mail) = mail else {
             return Self {
                 state: DeliveryState::None,
@@ -120,7 +129,7 @@ impl Delivery {
             attempts: i32::try_from(mail.attempts).unwrap_or(i32::MAX),
             last_attempt_at: mail.last_attempt_at.map(DateTime),
             next_attempt_at: mail.next_attempt_at.map(DateTime),
-            last_reply: mail.last_reply.filter(|_| managed),
+            last_reply: mail.last_reply.clone().filter(|_| managed),
         }
     }
 }
@@ -145,6 +154,9 @@ impl InvitationObject {
 
     /// Role on offer.
     async fn role(&self, ctx: &Context<'_>) -> Option<GqlResult<RoleObject>> {
+        if let Some(role) = self.related.as_ref().and_then(|related| related.roles.get(&self.row.role_id)) {
+            return Some(Ok(RoleObject(role.clone())));
+        }
         let loaded = ctx.rows().load_one(self.row.role_id).await;
         loaded.map(|role| role.map(RoleObject)).map_err(Into::into).transpose()
     }
@@ -161,6 +173,9 @@ impl InvitationObject {
 
     /// Tenant to join; null for an invitee who is not a member.
     async fn tenant(&self, ctx: &Context<'_>) -> Option<GqlResult<TenantObject>> {
+        if let Some(related) = &self.related {
+            return Some(Ok(TenantObject(related.tenant.clone())));
+        }
         if !self.managed {
             let db = ctx.app().db.reader();
             match membership::service::authority(db, ctx.actor(), self.row.tenant_id).await {
@@ -176,6 +191,9 @@ impl InvitationObject {
     /// Who invited; null for the command line and for the invitee.
     async fn invited_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
         let inviter_id = self.row.inviter_id.filter(|_| self.managed)?;
+        if let Some(user) = self.related.as_ref().and_then(|related| related.users.get(&inviter_id)) {
+            return Some(Ok(UserObject(user.clone())));
+        }
         let loaded: Result<Option<User>, _> = ctx.rows().load_one(inviter_id).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
@@ -236,11 +254,12 @@ impl InvitationObject {
 
     /// Where its latest mail stands.
     async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Delivery> {
-        let mail = match self.row.outbox_id {
-            Some(outbox_id) => ctx.rows().load_one(outbox_id).await?,
-            None => None,
-        };
-        Ok(Delivery::new(mail, self.managed))
+        let Some(outbox_id) = self.row.outbox_id else { return Ok(Delivery::new(None, self.managed)) };
+        if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&outbox_id)) {
+            return Ok(Delivery::new(Some(mail), self.managed));
+        }
+        let mail = ctx.rows().load_one(outbox_id).await?;
+        Ok(Delivery::new(mail.as_ref(), self.managed))
     }
 }
 

@@ -1,10 +1,13 @@
 //! Queries of this slice.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 
 use super::inputs::{InvitationFilter, InvitationOrder};
 use super::object::{DeliveryState, InvitationObject, InvitationPreview};
-use crate::error::Result;
+use super::related::Related;
+use crate::error::{Error, Result};
 use crate::graphql::{
     Connection, DateTimeRange, GqlResult, OrderDirection, RequestContext as _, parse_optional_id,
 };
@@ -53,10 +56,14 @@ impl InvitationQuery {
             let tenant_id = parse_optional_id("tenantId", "tenant", tenant_id.as_ref())?;
             let filter = read_filter(filter.unwrap_or_default())?;
             let descending = direction == OrderDirection::Desc;
-            service::list(ctx.app(), ctx.actor(), tenant_id, filter, (by, descending), page, count).await
+            let order = (by, descending);
+            let (slice, tenant) =
+                service::list(ctx.app(), ctx.actor(), tenant_id, filter, order, page, count).await?;
+            let related = Arc::new(Related::read(ctx, tenant, &slice.rows).await?);
+            let show = |row| InvitationObject::listed(row, &related);
+            Ok(Connection::new(slice, |row| by.cursor(row).encode(), show))
         };
-        let shown = |slice| Connection::new(slice, |row| by.cursor(row).encode(), InvitationObject::managed);
-        Some(listed.await.map(shown).map_err(Into::into))
+        Some(listed.await.map_err(|error: Error| error.into()))
     }
 }
 

@@ -6,7 +6,7 @@ mod listing;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockType};
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, DbBackend, QueryOrder, QuerySelect, Statement, Value};
 
 use crate::clock::Instant;
 use crate::email::Email;
@@ -180,6 +180,9 @@ pub(super) async fn by_id_all_tenants(
 /// Locks an invitation's row until the transaction ends, so that what is read beside it belongs to the state it is in.
 /// SQLite needs none: its writers come one after another.
 pub(super) async fn lock(db: &impl ConnectionTrait, id: InvitationId) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        return Ok(());
+    }
     Entity::find().filter(Column::Id.eq(id)).lock(LockType::Update).one(db).await.map(drop)
 }
 
@@ -210,6 +213,29 @@ pub(super) async fn pending_among(
     Ok(found)
 }
 
+/// Whether a tenant has fewer than so many pending invitations. Those recorded as pending are counted first, up to the bound and
+/// in their index alone; only where they reach it does it matter which of them are overdue.
+pub(super) async fn has_room(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    most: u32,
+    now: Instant,
+) -> Result<bool, DbErr> {
+    let values = [Value::from(tenant), Value::from(i64::from(most))];
+    let recorded = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT COUNT(*) AS found FROM
+             (SELECT 1 FROM invitation WHERE tenant_id = $1 AND status = 'pending' LIMIT $2) AS bounded",
+        values,
+    );
+    let found = match db.query_one_raw(recorded).await? {
+        Some(row) => row.try_get::<i64>("", "found")?,
+        None => 0,
+    };
+    Ok(found < i64::from(most) || count_pending(db, tenant, now).await? < u64::from(most))
+}
+
+/// How many invitations of a tenant are pending and not overdue.
 pub(super) async fn count_pending(
     db: &impl ConnectionTrait,
     tenant: TenantId,

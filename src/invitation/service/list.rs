@@ -9,6 +9,7 @@ use crate::invitation::model::{self, InvitationStatus, Model, SortBy, Where};
 use crate::outbox::{self, DeliveryState};
 use crate::page::{PageArgs, Slice};
 use crate::permission::Permission;
+use crate::tenant::Tenant;
 use crate::{membership, role};
 
 /// Both ends inclusive; an absent end is open.
@@ -39,7 +40,7 @@ pub struct Filter {
     pub expires: Range,
 }
 
-/// One page of a tenant's invitations; `count` asks for the total as well.
+/// One page of a tenant's invitations, and the tenant; `count` asks for the total as well.
 ///
 /// # Errors
 /// `UNAUTHENTICATED`, `NOT_FOUND`, `FORBIDDEN` without INVITE, `BAD_USER_INPUT` for paging arguments.
@@ -51,11 +52,11 @@ pub async fn list(
     (by, descending): (SortBy, bool),
     page: PageArgs,
     count: bool,
-) -> Result<Slice<Model>> {
+) -> Result<(Slice<Model>, Tenant)> {
     actor.known()?;
     let db = app.db.reader();
     let tenant_id = actor.tenant_or_active(tenant_id)?;
-    let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
+    let (tenant, authority) = membership::service::authority(db, actor, tenant_id).await?;
     authority.require(Permission::Invite)?;
     let page = page.check(by.name(), by != SortBy::Email, app.config.max_page)?;
     let now = app.clock.now();
@@ -81,7 +82,7 @@ pub async fn list(
     };
     let total = if count { model::count(db, tenant_id, &conditions, now).await? } else { 0 };
     let rows = model::list(db, tenant_id, &conditions, (by, descending), &page, now).await?;
-    Ok(Slice::cut(rows, &page, total))
+    Ok((Slice::cut(rows, &page, total), tenant))
 }
 
 /// Live invitations to the viewer's address from any tenant; none while the address is not verified.

@@ -5,7 +5,7 @@ mod rows;
 
 use sea_orm::ConnectionTrait;
 
-use super::model::{self, MembershipStatus, Model};
+use super::model::{self, MembershipStatus, Model, standing};
 use crate::actor::{Actor, Authority};
 use crate::app::App;
 use crate::error::{Error, ErrorCode, Result, Unique};
@@ -33,7 +33,8 @@ pub async fn authority(
 ) -> Result<(Tenant, Authority)> {
     actor.known()?;
     let hidden = || Error::not_found("tenant").at("tenantId");
-    let tenant = tenant::service::find(db, tenant_id).await?.ok_or_else(hidden)?;
+    let found = standing::find(db, tenant_id, actor.user_id()).await?.ok_or_else(hidden)?;
+    let (tenant, held) = found.split();
     if actor.is_platform_admin() {
         let permissions = Permissions::all();
         let authority =
@@ -43,9 +44,29 @@ pub async fn authority(
     if tenant.status == TenantStatus::Deleted {
         return Err(hidden());
     }
-    let user_id = actor.signed_in()?.user_id;
-    let authority = of_member(db, tenant_id, user_id).await?.ok_or_else(hidden)?;
+    actor.signed_in()?;
+    let held = held.ok_or_else(hidden)?;
+    let authority = Authority {
+        tenant_id,
+        role_id: Some(held.id),
+        is_owner: held.built_in && held.key == role::OWNER,
+        is_platform_admin: false,
+        permissions: held.permissions,
+    };
     Ok((tenant, authority))
+}
+
+/// Key and permissions of an active member's role; `None` for anybody else.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn held(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    user: UserId,
+) -> Result<Option<(String, Permissions)>> {
+    let held = standing::find(db, tenant, Some(user)).await?.and_then(|found| found.split().1);
+    Ok(held.map(|held| (held.key, held.permissions)))
 }
 
 /// What an active member may do; `None` for anybody else.

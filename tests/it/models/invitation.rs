@@ -446,7 +446,7 @@ impl Play<'_> {
         let page = PageArgs { first: Some(100), ..PageArgs::default() };
         let (owner, tenant) = (&self.cast.owner, Some(self.cast.tenant));
         let listed = service::list(self.app, owner, tenant, filter, (SortBy::CreatedAt, false), page, false);
-        listed.await.unwrap().rows
+        listed.await.unwrap().0.rows
     }
 
     /// Compares what is stored with the model.

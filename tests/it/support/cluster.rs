@@ -49,14 +49,24 @@ impl Cluster {
 
     /// Ends it without a checkpoint, as a crash would, and starts it again on the same port after a pause.
     pub fn crash(&mut self, pause: std::time::Duration) {
-        self.signal("-QUIT");
-        let _ = self.server.wait();
+        self.end("-QUIT");
         std::thread::sleep(pause);
         self.server = serve(&self.programs, self.folder.path(), self.port, self.durable);
     }
 
-    fn signal(&self, signal: &str) {
-        let _ = Command::new("kill").args([signal, &self.server.id().to_string()]).status();
+    /// Ends the server by a signal, said again until it is heard: one that is only just starting may not hear it.
+    fn end(&mut self, signal: &str) {
+        for round in 0..600 {
+            if round % 10 == 0 {
+                let _ = Command::new("kill").args([signal, &self.server.id().to_string()]).status();
+            }
+            if self.server.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let _ = self.server.kill();
+        let _ = self.server.wait();
     }
 }
 
@@ -83,8 +93,7 @@ fn serve(programs: &Path, folder: &Path, port: u16, durable: bool) -> Child {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // SIGINT disconnects clients and shuts down in order.
-        self.signal("-INT");
-        let _ = self.server.wait();
+        self.end("-INT");
     }
 }
 

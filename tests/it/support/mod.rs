@@ -4,6 +4,7 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod database;
+pub mod plans;
 pub mod process;
 pub mod replica;
 pub mod reset;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
+pub(super) mod standing;
+
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect, QueryTrait};

@@ -1,0 +1,79 @@
+//! A list as it grows: a million invitations in one tenant, and the pages far down.
+
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sea_orm::sqlx::{self, Row as _};
+
+use crate::process::{Server, administrator};
+use crate::report::{Report, Target};
+use crate::rows::{body, seed};
+use crate::wrk::{Load, Run, median};
+
+const ROWS: u32 = 1_000_000;
+
+/// Copies an invitation of the seed a million times, each with an address, times and a state of its own.
+const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1),
+    one AS (SELECT * FROM invitation LIMIT 1)
+  INSERT INTO invitation
+  SELECT randomblob(16), tenant_id, 'person' || i || '@bench.test', 'person' || i || '@bench.test', name, role_id, inviter_id,
+         inviter_name, note, metadata, locale, ip_address, user_agent,
+         CASE i % 10 WHEN 0 THEN 'cancelled' WHEN 1 THEN 'accepted' WHEN 2 THEN 'expired' ELSE 'pending' END, NULL, generation, resends,
+         lifetime_seconds, NULL, strftime('%Y-%m-%d %H:%M:%f+00:00', created_at, '-' || i || ' seconds'), issued_at, expires_at, NULL, NULL
+    FROM n, one";
+
+fn page(arguments: &str) -> String {
+    body(&format!(
+        "{{ invitations(first: 50{arguments}) {{ nodes {{ id email status }} pageInfo {{ hasNextPage endCursor }} }} }}"
+    ))
+}
+
+/// The pages far down beside the first one.
+pub async fn measure(report: &mut Report) {
+    let folder = tempfile::tempdir().expect("a folder");
+    administrator(folder.path(), None);
+    let token = {
+        let server =
+            Server::guestlist(folder.path(), None, &[("GUESTLIST_LIMIT_INVITES_PER_TENANT_DAY", "1000000")]);
+        seed(&server).await.0
+    };
+    let path = folder.path().join("data/guestlist.db");
+    let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await.expect("it opens");
+    sqlx::query(FILL).bind(ROWS).execute(&pool).await.expect("it is filled");
+    let deep: String = sqlx::query(
+        "SELECT strftime('%s', created_at) || substr(strftime('%f', created_at), 4) AS at FROM invitation ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET 900000",
+    )
+    .fetch_one(&pool)
+    .await
+    .expect("a row")
+    .get("at");
+    pool.close().await;
+    let cursor = guestlist::page::Cursor {
+        order: "CREATED_AT".to_owned(),
+        key: guestlist::page::SortKey::Time(deep.parse().expect("milliseconds")),
+        id: uuid::Uuid::max(),
+    };
+    let after = format!(", after: \\\"{}\\\"", cursor.encode()).replace("\\\"", "\"");
+    let server = Server::guestlist(folder.path(), None, &[]);
+    let once = |query: &str| -> Run {
+        median(|| {
+            Load { path: "/graphql", body: query.to_owned(), token: Some(&token), connections: 4, seconds: 3 }
+                .run(&server)
+        })
+    };
+    let first = once(&page(""));
+    report.plain("first page of 1,000,000 invitations (SQLite)", first);
+    for (name, arguments) in [
+        ("page at depth 900,000", after.as_str()),
+        ("filtered by status", ", filter: { status: [CANCELLED] }"),
+        ("filtered by status, pending", ", filter: { status: [PENDING] }"),
+        ("filtered by time", ", filter: { createdAt: { to: \"2026-11-20T00:00:00Z\" } }"),
+        ("filtered by a common part of the address", ", filter: { emailContains: \"person9\" }"),
+        ("filtered by a rare part of the address", ", filter: { emailContains: \"person777777@\" }"),
+    ] {
+        report.cpu(
+            &format!("{name} beside the first page"),
+            once(&page(arguments)),
+            first,
+            Target::AtMost(1.3),
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Signing in under full load with somebody else beside it, starting, and very many subscriptions.
+
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::process::{PASSWORD, Server, administrator, on_core};
+use crate::report::{Report, Target};
+use crate::rows::{body, seed};
+use crate::wrk::{Load, median};
+
+/// Hashes for a while on one core, over memory that is used again, and says how many it were a second.
+pub fn hash_for(time: Duration) {
+    let params = Params::new(19_456, 2, 1, None).expect("parameters");
+    let mut memory = vec![Block::default(); params.block_count()];
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let (begun, mut count, mut out) = (Instant::now(), 0_u32, [0; 32]);
+    while begun.elapsed() < time {
+        argon
+            .hash_password_into_with_memory(PASSWORD.as_bytes(), b"0123456789abcdef", &mut out, &mut memory)
+            .expect("a hash");
+        count += 1;
+    }
+    println!("{}", f64::from(count) / begun.elapsed().as_secs_f64());
+}
+
+/// Sign-ins at full load, and `me` beside them.
+pub async fn login(report: &mut Report) {
+    let raw =
+        on_core("0", &std::env::current_exe().expect("a path")).arg("--argon").output().expect("it runs");
+    let raw: f64 = String::from_utf8_lossy(&raw.stdout).trim().parse().expect("a number");
+    let folder = tempfile::tempdir().expect("a folder");
+    administrator(folder.path(), None);
+    let open =
+        [("GUESTLIST_LIMIT_LOGIN_PER_ADDRESS", "100000000"), ("GUESTLIST_LIMIT_LOGIN_PER_IP", "100000000")];
+    let server = Server::guestlist(folder.path(), None, &open);
+    let (token, _) = server.sign_in("root@bench.test").await;
+    let me = Load {
+        path: "/graphql",
+        body: body("{ me { id } }"),
+        token: Some(&token),
+        connections: 2,
+        seconds: 4,
+    };
+    let idle = median(|| me.run(&server));
+    let size = server.resident();
+    let query = format!(
+        "mutation {{ login(input: {{ email: \"root@bench.test\", password: \"{PASSWORD}\" }}) {{ tokens {{ accessToken }} userErrors {{ code }} }} }}"
+    );
+    let logins = Load { path: "/graphql", body: body(&query), token: None, connections: 8, seconds: 4 };
+    let alone = median(|| logins.run(&server));
+    report.figure(
+        "`login` at full load on one core, a second",
+        alone.rate,
+        raw,
+        "argon2 alone",
+        Target::AtLeast(0.93),
+    );
+    let beside = std::thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            Load {
+                seconds: 15,
+                body: body(&query),
+                ..Load { path: "/graphql", body: String::new(), token: None, connections: 8, seconds: 15 }
+            }
+            .run(&server)
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        let beside = median(|| me.run(&server));
+        let _ = flood.join();
+        beside
+    });
+    report.figure(
+        "99th percentile of `me` under eight logins at once, ms",
+        beside.p99,
+        idle.p99,
+        "idle",
+        Target::AtMost(3.0),
+    );
+    report.limit("more memory under a flood of logins, MiB", server.resident() - size, 19.0 * 2.0 + 30.0);
+}
+
+/// From nothing to ready on a database that is there, and what an idle process takes.
+pub async fn start(report: &mut Report) {
+    let folder = tempfile::tempdir().expect("a folder");
+    administrator(folder.path(), None);
+    drop(Server::guestlist(folder.path(), None, &[]));
+    let mut times: Vec<f64> =
+        (0..3).map(|_| Server::guestlist(folder.path(), None, &[]).took.as_secs_f64() * 1e3).collect();
+    times.sort_by(f64::total_cmp);
+    report.limit("start to ready on an existing database, ms", times[1], 100.0);
+    let server = Server::guestlist(folder.path(), None, &[]);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    report.limit("resident size, idle, MiB", server.resident(), 40.0);
+    let binary = std::fs::metadata(env!("CARGO_BIN_EXE_guestlist")).expect("the binary").len();
+    report.limit("binary, stripped, MiB", binary as f64 / 1048576.0, 30.0);
+}
+
+/// Ten thousand subscriptions that wait, over server-sent events.
+pub async fn subscriptions(report: &mut Report) {
+    const COUNT: usize = 10_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    administrator(folder.path(), None);
+    let server = Server::guestlist(folder.path(), None, &[("GUESTLIST_MAX_CONNECTIONS", "11000")]);
+    let (token, _) = seed(&server).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let before = server.resident();
+    let text = body("subscription { invitationEvents { cursor } }");
+    let address = server.url.trim_start_matches("http://").to_owned();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\n\
+         Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    let mut open = Vec::with_capacity(COUNT);
+    for _ in 0..COUNT {
+        let mut stream = TcpStream::connect(&address).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await.expect("an answer");
+        assert_eq!(&head, b"HTTP/1.1 200");
+        open.push(stream);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let each = (server.resident() - before) * 1024.0 / COUNT as f64;
+    report.limit("memory of each of 10,000 subscriptions, KiB", each, 12.0);
+}

@@ -1,0 +1,153 @@
+//! What does not depend on the clock: how many statements an operation sends, and that each finds its rows by an index.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::PASSWORD;
+use crate::support::process::{Serving, command, run_with_input};
+
+/// A server that writes down every statement, and the file that it writes to.
+struct Watched {
+    server: Serving,
+    folder: tempfile::TempDir,
+    token: String,
+}
+
+impl Watched {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let args = ["create-superuser", "--email=root@platform.test", "--name=Root", "--password-stdin"];
+        assert!(run_with_input(folder.path(), &args, PASSWORD).status.success());
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut serve = command(folder.path(), &["serve"]);
+        serve
+            .env("GUESTLIST_LISTEN", "127.0.0.1:0")
+            .env("GUESTLIST_LOG", "guestlist=info,sqlx::query=trace")
+            .env("GUESTLIST_LOG_FORMAT", "json")
+            .stderr(log);
+        let server = Serving::spawn(serve);
+        let token = crate::support::replica::own_a_tenant(&server).await;
+        let watched = Self { server, folder, token };
+        let rows: Vec<Value> = (0..120).map(|n| json!({ "email": format!("guest{n}@x.test") })).collect();
+        watched
+            .ask(
+                "mutation M($i: InviteManyInput!) { inviteMany(input: $i) { invited } }",
+                json!({ "i": { "rows": rows } }),
+            )
+            .await;
+        // Until the last mail has left, every mail is a commit.
+        let queued = "{ invitations(first: 1, filter: { delivery: [QUEUED] }) { totalCount } }";
+        while watched.ask(queued, json!({})).await["invitations"]["totalCount"] != 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        watched
+    }
+
+    async fn ask(&self, query: &str, variables: Value) -> Value {
+        let answer = self.server.ask(Some(&self.token), query, variables).await.unwrap();
+        assert!(answer.get("errors").is_none(), "{query}: {answer}");
+        answer["data"].clone()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// The statements that were sent while an operation was executed.
+    async fn statements(&self, query: &str) -> Vec<String> {
+        let before = self.log().len();
+        self.ask(query, json!({})).await;
+        let log = self.log();
+        let lines = log[before..].lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines
+            .filter(|line| line["target"] == "sqlx::query")
+            .map(|line| {
+                let whole = line["db.statement"].as_str().unwrap_or_default().trim();
+                if whole.is_empty() { line["summary"].as_str().unwrap().to_owned() } else { whole.to_owned() }
+            })
+            .collect()
+    }
+
+    /// As [`Watched::statements`], the fewest of several tries: work in the background sends some now and then, and what it
+    /// commits makes the next request look its session up.
+    async fn fewest(&self, query: &str) -> Vec<String> {
+        let mut fewest = self.statements(&query.replace("%d", "first")).await;
+        for n in 0..10 {
+            let sent = self.statements(&query.replace("%d", &n.to_string())).await;
+            fewest = if sent.len() < fewest.len() { sent } else { fewest };
+        }
+        fewest
+    }
+}
+
+const PAGE: &str = "nodes { id email status invitedBy { id name } role { key name } tenant { id name } delivery { state attempts } }
+    pageInfo { hasNextPage endCursor }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_send_as_many_statements_as_they_need_whatever_the_page() {
+    let watched = Watched::start().await;
+    // On SQLite a session that was looked at costs nothing until something is written.
+    let known = usize::from(crate::support::database::server().is_some());
+    for (query, most) in [
+        ("{ me { id name email } }".to_owned(), known),
+        ("{ me { id activeMembership { role { key } tenant { name } } } }".to_owned(), known + 4),
+        (format!("{{ invitations(first: 2) {{ {PAGE} }} }}"), known + 6),
+        (format!("{{ invitations(first: 100) {{ {PAGE} }} }}"), known + 6),
+        (format!("{{ invitations(first: 100) {{ totalCount {PAGE} }} }}"), known + 7),
+        ("{ me { activeMembership { tenant { members(first: 100) { nodes { user { name } role { key } } } } } } }".to_owned(), known + 6),
+        ("mutation { invite(input: { email: \"one%d@x.test\" }) { created } }".to_owned(), known + 16),
+    ] {
+        let sent = watched.fewest(&query).await;
+        eprintln!("{} {query} {sent:#?}", sent.len());
+        assert!(sent.len() <= most, "{query}: {} statements, at most {most}: {sent:#?}", sent.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_read_by_their_indexes() {
+    let watched = Watched::start().await;
+    let mut seen = BTreeSet::new();
+    for arguments in [
+        "",
+        ", filter: { status: [PENDING] }",
+        ", filter: { status: [CANCELLED] }",
+        ", filter: { createdAt: { to: \"2030-01-01T00:00:00Z\" } }",
+        ", orderBy: { field: EXPIRES_AT }",
+        ", orderBy: { field: EMAIL, direction: ASC }",
+    ] {
+        let first = watched
+            .ask(
+                &format!("{{ invitations(first: 10{arguments}) {{ pageInfo {{ endCursor }} }} }}"),
+                json!({}),
+            )
+            .await;
+        let after = match first["invitations"]["pageInfo"]["endCursor"].as_str() {
+            Some(cursor) => format!(", after: \"{cursor}\""),
+            None => String::new(),
+        };
+        let query = format!("{{ invitations(first: 10{arguments}{after}) {{ {PAGE} }} }}");
+        seen.extend(watched.fewest(&query).await);
+    }
+    seen.extend(watched.fewest("{ events(first: 10) { nodes { kind } } }").await);
+    seen.extend(watched.fewest("{ resetRequests(first: 10) { nodes { status } } }").await);
+    let selects: Vec<&String> = seen.iter().filter(|sql| sql.starts_with("SELECT")).collect();
+    assert!(selects.len() > 8, "{selects:#?}");
+    let plans = crate::support::plans::of(watched.folder.path(), &selects).await;
+    for (sql, plan) in selects.iter().zip(&plans) {
+        let scans = plan.iter().find(|step| {
+            let large = ["invitation", "event", "outbox", "membership", "user", "session", "reset_request"];
+            large.iter().any(|table| {
+                step.contains(&format!("Seq Scan on {table}"))
+                    || step.contains(&format!("Seq Scan on \"{table}\""))
+                    || (step.starts_with(&format!("SCAN {table}")) && !step.contains("USING"))
+            })
+        });
+        assert!(scans.is_none(), "{sql}\n{plan:#?}");
+        let sorts = plan.iter().any(|step| step.contains("USE TEMP B-TREE FOR ORDER BY"));
+        assert!(
+            !sorts || !sql.contains("FROM \"invitation\""),
+            "a page is read in its order: {sql}\n{plan:#?}"
+        );
+    }
+}
