@@ -3,6 +3,7 @@
 
 mod actions;
 mod admin;
+mod demo;
 mod import;
 mod operate;
 mod output;
@@ -12,7 +13,7 @@ mod serve;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::actions::{Events, Keys, Mail, Migrate, Outbox, Tenant};
 use crate::app::App;
@@ -25,6 +26,7 @@ use crate::telemetry;
 const EXAMPLES: &str = "\
 Examples:
   guestlist                                              serve on 127.0.0.1:8000 with SQLite in ./data
+  guestlist demo                                         look around among invented people; nothing is kept
   guestlist create-superuser --email you@example.com     make the first administrator
   guestlist tenant create Acme --slug acme --owner ann@example.com
   guestlist invite bob@example.com --tenant acme --role admin
@@ -51,6 +53,8 @@ enum Command {
         #[arg(long)]
         no_worker: bool,
     },
+    /// Serve a throw-away database with people and invitations, to look around in
+    Demo,
     /// Send mail and do other tasks, without serving
     Worker,
     /// Bring the database's schema up to date
@@ -142,6 +146,8 @@ Rows that stand already are left as they are, so that it is safe to run it again
     },
     /// Check settings, database and mail templates, and list every problem
     Check,
+    /// Ask the service that listens on this host whether it is ready; fails when it is not
+    Ready,
     /// Delete every row of the database
     Flush {
         /// Name of the database, to show that you mean it; asked for on a terminal in development
@@ -172,6 +178,11 @@ Rows that stand already are left as they are, so that it is safe to run it again
     Events {
         #[command(subcommand)]
         action: Events,
+    },
+    /// Print completions for a shell; where they go is in the shell's manual
+    Completions {
+        /// Shell to complete in
+        shell: clap_complete::Shell,
     },
     /// Print the settings in force, with secrets hidden
     Config {
@@ -259,7 +270,8 @@ fn fail(failure: &Failure) -> ExitCode {
 async fn run(cli: Cli) -> Outcome {
     let options = cli.options;
     match cli.command.unwrap_or(Command::Serve { no_worker: false }) {
-        Command::Serve { no_worker } => serve::serve(options, !no_worker).await,
+        Command::Serve { no_worker } => serve::serve(options, !no_worker, &[]).await,
+        Command::Demo => demo::demo(options).await,
         Command::Worker => serve::worker(&options).await,
         Command::Migrate { action } => operate::migrate(&options, action.unwrap_or(Migrate::Up)).await,
         Command::CreateSuperuser { email, name, password_stdin, password_file } => {
@@ -283,6 +295,7 @@ async fn run(cli: Cli) -> Outcome {
         }
         Command::ResetLink { email, json } => admin::reset_link(&options, &email, json).await,
         Command::Check => operate::check(&options).await,
+        Command::Ready => operate::ready(&options).await,
         Command::Flush { name } => operate::flush(&options, name).await,
         Command::Mail { action: Mail::Test { to } } => operate::mail_test(&options, &to).await,
         Command::Mail { action: Mail::Preview { folder, eml } } => {
@@ -297,6 +310,7 @@ async fn run(cli: Cli) -> Outcome {
             operate::verify_events(&options, &head, json).await
         }
         Command::Backup { file } => operate::backup(&options, &file).await,
+        Command::Completions { shell } => operate::completions(shell, &mut Cli::command()),
         Command::Config { example } => operate::config(&options, example),
     }
 }

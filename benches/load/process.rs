@@ -39,8 +39,17 @@ impl Server {
 
     /// Guestlist in a folder, on a database, with settings beside the defaults.
     pub fn guestlist(folder: &Path, database: Option<&str>, settings: &[(&str, &str)]) -> Self {
+        Self::serving(folder, database, settings, &["serve"])
+    }
+
+    /// As [`Server::guestlist`], with mail left to a worker of its own.
+    pub fn without_worker(folder: &Path, database: Option<&str>, settings: &[(&str, &str)]) -> Self {
+        Self::serving(folder, database, settings, &["serve", "--no-worker"])
+    }
+
+    fn serving(folder: &Path, database: Option<&str>, settings: &[(&str, &str)], args: &[&str]) -> Self {
         let mut command = guestlist(folder, database);
-        command.arg("serve").env("GUESTLIST_LISTEN", "127.0.0.1:0").envs(settings.iter().copied());
+        command.args(args).env("GUESTLIST_LISTEN", "127.0.0.1:0").envs(settings.iter().copied());
         Self::start(command)
     }
 

@@ -215,3 +215,41 @@ pub(super) async fn verify_events(options: &Options, heads: &[String], json: boo
     let message = format!("{} findings: these events are not what was recorded", report.findings.len());
     Err(Failure::new(Failure::FAILED, message))
 }
+
+/// Prints completions for a shell.
+pub(super) fn completions(shell: clap_complete::Shell, command: &mut clap::Command) -> Outcome {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, command, "guestlist", &mut text);
+    say(String::from_utf8_lossy(&text).trim_end());
+    Ok(())
+}
+
+/// Asks `/readyz` of the service that listens where the settings say.
+pub(super) async fn ready(options: &Options) -> Outcome {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut address = options.listen;
+    if address.ip().is_unspecified() {
+        let here = if address.is_ipv4() { "127.0.0.1" } else { "::1" };
+        address.set_ip(here.parse().unwrap_or(address.ip()));
+    }
+    let asked = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        stream
+            .write_all(
+                format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.map(|_| answer)
+    };
+    let failed = |why: String| Failure::new(Failure::UNAVAILABLE, format!("{address} is not ready: {why}"));
+    match tokio::time::timeout(std::time::Duration::from_secs(3), asked).await {
+        Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200 ") => {
+            say("ready");
+            Ok(())
+        }
+        Ok(Ok(answer)) => Err(failed(answer.lines().last().unwrap_or_default().to_owned())),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(_) => Err(failed("no answer within 3 seconds".to_owned())),
+    }
+}

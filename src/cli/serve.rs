@@ -16,7 +16,7 @@ use crate::{onboarding, outbox, worker};
 /// How long requests that have begun may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 
-pub(super) async fn serve(mut options: Options, with_worker: bool) -> Outcome {
+pub(super) async fn serve(mut options: Options, with_worker: bool, greeting: &[&str]) -> Outcome {
     let listener = listen(&mut options).await?;
     let config = checked(&options)?;
     let existed = db::sqlite_path(&config.database_url).is_none_or(|path| path.exists());
@@ -26,6 +26,9 @@ pub(super) async fn serve(mut options: Options, with_worker: bool) -> Outcome {
         forget_dead_workers(&app).await?;
     }
     banner(&app, existed, applied).await?;
+    for line in greeting {
+        say(format_args!("  {}", line.replace("{url}", &app.config.public_url)));
+    }
 
     let (cost, at_once) = app.hasher.cost();
     let millis = cost.as_millis() as u64;
@@ -139,6 +142,7 @@ async fn banner(app: &App, existed: bool, applied: usize) -> Outcome {
         say("  No administrator yet. Open this link once, within 30 minutes:");
         say(format_args!("    {link}"));
         say("  or run: guestlist create-superuser --email you@example.com");
+        say("  Just looking? Run: guestlist demo");
     }
     Ok(())
 }

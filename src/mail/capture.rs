@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lettre::Message;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,10 @@ use crate::id::{OutboxId, TypedId as _};
 
 /// Mails that are kept; older ones make room.
 const KEPT: usize = 500;
+/// After how many mails the oldest are removed.
+const SWEEP: usize = 64;
+/// Mails that this process has stored.
+static STORED: AtomicUsize = AtomicUsize::new(0);
 
 /// A mail as it would have been sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,8 +99,11 @@ pub(super) async fn store(folder: &Path, mail: CapturedMail) -> Result<String, S
     let bytes = serde_json::to_vec_pretty(&mail).map_err(|e| SendError::PutOff(e.to_string()))?;
     let name = format!("{}.json", mail.id);
     write(folder, &name, &bytes).await.map_err(|e| unwritable(&e))?;
-    for old in names(folder).await.unwrap_or_default().into_iter().rev().skip(KEPT) {
-        let _ = tokio::fs::remove_file(folder.join(old)).await;
+    // Looking through the whole folder costs more than writing a mail.
+    if STORED.fetch_add(1, Ordering::Relaxed) % SWEEP == 0 {
+        for old in names(folder).await.unwrap_or_default().into_iter().rev().skip(KEPT) {
+            let _ = tokio::fs::remove_file(folder.join(old)).await;
+        }
     }
     Ok("250 captured".to_owned())
 }

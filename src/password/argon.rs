@@ -84,6 +84,11 @@ impl Argon {
         done
     }
 
+    /// Gives the memory back: a service that nobody signs in to need not hold any.
+    pub(super) fn release(&self) {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn keep(&self, blocks: Vec<Block>) {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
     }

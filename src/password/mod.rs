@@ -61,6 +61,7 @@ impl Hasher {
         let begun = std::time::Instant::now();
         let dummy = argon.hash(random.expose_secret())?;
         let cost = begun.elapsed();
+        argon.release();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Inner {
             rules,

@@ -148,6 +148,48 @@ fn schema_routes_migrations_and_settings_are_printed() {
 }
 
 #[test]
+fn completions_are_printed_for_every_shell() {
+    let folder = folder();
+    for (shell, says) in
+        [("bash", "complete -F"), ("zsh", "#compdef guestlist"), ("fish", "complete -c guestlist")]
+    {
+        let printed = run(folder.path(), &["completions", shell]);
+        assert!(stdout(&printed).contains(says) && stdout(&printed).contains("create-superuser"), "{shell}");
+    }
+}
+
+#[tokio::test]
+async fn a_demo_has_everything_to_look_at_and_leaves_nothing_behind() {
+    let folder = folder();
+    let mut demo = command(folder.path(), &["demo"]);
+    demo.env("GUESTLIST_LISTEN", "127.0.0.1:0").env("TMPDIR", folder.path()).env("GUESTLIST_LOG", "off");
+    let server = Serving::spawn(demo);
+    let login =
+        "mutation { login(input: { email: \"olivia@acme.example\", password: \"seven quiet lanterns\" })
+        { tokens { accessToken } viewer { invitations { id } } userErrors { message } } }";
+    let answer = server.ask(None, login, serde_json::json!({})).await.unwrap();
+    let signed = &answer["data"]["login"];
+    assert_eq!(signed["viewer"]["invitations"].as_array().unwrap().len(), 1, "{answer}");
+    let token = signed["tokens"]["accessToken"].as_str();
+    let query = "{ invitations(first: 50) { nodes { status } } resetRequests(first: 9) { totalCount } }";
+    let seen = server.ask(token, query, serde_json::json!({})).await.unwrap()["data"].clone();
+    let rows = seen["invitations"]["nodes"].as_array().unwrap();
+    for status in ["PENDING", "ACCEPTED", "EXPIRED", "CANCELLED", "DECLINED"] {
+        assert!(rows.iter().any(|row| row["status"] == status), "{status}: {seen}");
+    }
+    assert_eq!(seen["resetRequests"]["totalCount"], 2, "{seen}");
+    let listen = format!("--listen={}", server.url.trim_start_matches("http://"));
+    assert_eq!(stdout(&run(folder.path(), &["ready", &listen])), "ready\n");
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(code(&run(folder.path(), &["ready", &listen])), 69);
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let open = run(folder.path(), &["demo", "--listen=0.0.0.0:0"]);
+    assert_eq!(code(&open), 2, "{}", stderr(&open));
+}
+
+#[test]
 fn mail_test_shows_the_servers_answer_or_says_where_to_look() {
     let folder = folder();
     let server = crate::support::smtp_server::SmtpServer::start();

@@ -91,15 +91,14 @@ async fn operations_send_as_many_statements_as_they_need_whatever_the_page() {
     let known = usize::from(crate::support::database::server().is_some());
     for (query, most) in [
         ("{ me { id name email } }".to_owned(), known),
-        ("{ me { id activeMembership { role { key } tenant { name } } } }".to_owned(), known + 4),
-        (format!("{{ invitations(first: 2) {{ {PAGE} }} }}"), known + 6),
-        (format!("{{ invitations(first: 100) {{ {PAGE} }} }}"), known + 6),
-        (format!("{{ invitations(first: 100) {{ totalCount {PAGE} }} }}"), known + 7),
+        ("{ me { id activeMembership { role { key } tenant { name } } } }".to_owned(), known + 3),
+        (format!("{{ invitations(first: 2) {{ {PAGE} }} }}"), known + 5),
+        (format!("{{ invitations(first: 100) {{ {PAGE} }} }}"), known + 5),
+        (format!("{{ invitations(first: 100) {{ totalCount {PAGE} }} }}"), known + 6),
         ("{ me { activeMembership { tenant { members(first: 100) { nodes { user { name } role { key } } } } } } }".to_owned(), known + 6),
-        ("mutation { invite(input: { email: \"one%d@x.test\" }) { created } }".to_owned(), known + 16),
+        ("mutation { invite(input: { email: \"one%d@x.test\" }) { created } }".to_owned(), known + 15),
     ] {
         let sent = watched.fewest(&query).await;
-        eprintln!("{} {query} {sent:#?}", sent.len());
         assert!(sent.len() <= most, "{query}: {} statements, at most {most}: {sent:#?}", sent.len());
     }
 }
@@ -122,6 +121,8 @@ async fn lists_are_read_by_their_indexes() {
                 json!({}),
             )
             .await;
+        // The first page, and one after it.
+        seen.extend(watched.fewest(&format!("{{ invitations(first: 10{arguments}) {{ {PAGE} }} }}")).await);
         let after = match first["invitations"]["pageInfo"]["endCursor"].as_str() {
             Some(cursor) => format!(", after: \"{cursor}\""),
             None => String::new(),

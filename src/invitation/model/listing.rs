@@ -1,8 +1,8 @@
 //! Which invitations a list holds, in which order, from where.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
-use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement, SimpleExpr};
+use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect};
 
 use super::{Column, InvitationStatus, Model, scoped};
 use crate::clock::Instant;
@@ -66,10 +66,11 @@ pub(in crate::invitation) struct Where {
 }
 
 impl Where {
-    fn condition(&self, now: Instant) -> Condition {
+    fn condition(&self, now: Instant, ends: &SimpleExpr) -> Condition {
         let mut all = Condition::all();
         if let Some(states) = &self.status {
-            let any = states.iter().fold(Condition::any(), |any, status| any.add(has_status(*status, now)));
+            let any =
+                states.iter().fold(Condition::any(), |any, status| any.add(has_status(*status, now, ends)));
             all = all.add(any);
         }
         if self.mails.is_some() || self.without_mail {
@@ -96,14 +97,25 @@ impl Where {
     }
 }
 
+/// When an invitation ends, as a condition names it beside an order. SQLite keeps no statistics, and would read every invitation that
+/// has not ended by the index of their ends, and sort them, rather than the few of a page in their order: it is not shown the index.
+fn ends(backend: DbBackend, by: Option<SortBy>) -> SimpleExpr {
+    let column = || SimpleExpr::from(Expr::col(Column::ExpiresAt));
+    if backend == DbBackend::Sqlite && by != Some(SortBy::ExpiresAt) {
+        Func::coalesce([column(), column()]).into()
+    } else {
+        column()
+    }
+}
+
 /// The stored form of a status at a moment.
-fn has_status(status: InvitationStatus, now: Instant) -> Condition {
+fn has_status(status: InvitationStatus, now: Instant, ends: &SimpleExpr) -> Condition {
     let pending = Column::Status.eq(InvitationStatus::Pending);
     match status {
-        InvitationStatus::Pending => Condition::all().add(pending).add(Column::ExpiresAt.gt(now)),
+        InvitationStatus::Pending => Condition::all().add(pending).add(ends.clone().gt(now)),
         InvitationStatus::Expired => Condition::any()
             .add(Column::Status.eq(InvitationStatus::Expired))
-            .add(Condition::all().add(pending).add(Column::ExpiresAt.lte(now))),
+            .add(Condition::all().add(pending).add(ends.clone().lte(now))),
         recorded => Condition::all().add(Column::Status.eq(recorded)),
     }
 }
@@ -118,7 +130,8 @@ pub(in crate::invitation) async fn list(
     now: Instant,
 ) -> Result<Vec<Model>, DbErr> {
     let place = (by.column(), Column::Id);
-    let mut query = scoped(tenant).filter(filter.condition(now));
+    let ends = ends(db.get_database_backend(), Some(by));
+    let mut query = scoped(tenant).filter(filter.condition(now, &ends));
     if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
         query = query.filter(after);
     }
@@ -140,5 +153,6 @@ pub(in crate::invitation) async fn count(
     filter: &Where,
     now: Instant,
 ) -> Result<u64, DbErr> {
-    scoped(tenant).filter(filter.condition(now)).count(db).await
+    let ends = ends(db.get_database_backend(), None);
+    scoped(tenant).filter(filter.condition(now, &ends)).count(db).await
 }
