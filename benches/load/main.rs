@@ -8,6 +8,8 @@
     clippy::print_stderr,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
     reason = "a benchmark"
 )]
 

@@ -37,7 +37,7 @@ pub(super) async fn demo(mut options: Options) -> Outcome {
         let message = "a demo has passwords that everybody knows; it listens on a loopback address only";
         return Err(Failure::new(Failure::USAGE, message));
     }
-    let folder = std::env::temp_dir().join(format!("guestlist-demo-{}", uuid::Uuid::now_v7()));
+    let folder = std::env::temp_dir().join(format!("guestlist-demo-{}", std::process::id()));
     options.environment = Some(Environment::Development);
     options.data_dir = folder.join("data");
     (options.database_url, options.smtp_url, options.smtp_url_file) = (None, None, None);

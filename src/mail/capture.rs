@@ -100,7 +100,7 @@ pub(super) async fn store(folder: &Path, mail: CapturedMail) -> Result<String, S
     let name = format!("{}.json", mail.id);
     write(folder, &name, &bytes).await.map_err(|e| unwritable(&e))?;
     // Looking through the whole folder costs more than writing a mail.
-    if STORED.fetch_add(1, Ordering::Relaxed) % SWEEP == 0 {
+    if STORED.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP) {
         for old in names(folder).await.unwrap_or_default().into_iter().rev().skip(KEPT) {
             let _ = tokio::fs::remove_file(folder.join(old)).await;
         }
