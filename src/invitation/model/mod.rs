@@ -213,36 +213,28 @@ pub(super) async fn pending_among(
     Ok(found)
 }
 
-/// Whether a tenant has fewer than so many pending invitations. Those recorded as pending are counted first, up to the bound and
-/// in their index alone; only where they reach it does it matter which of them are overdue.
-pub(super) async fn has_room(
+/// How many of `wanted` invitations there is room for where a tenant may have `most` that are pending. Those recorded as pending are
+/// counted first, in their index alone; only where they leave too little room does it matter which of them are overdue.
+pub(super) async fn room(
     db: &impl ConnectionTrait,
     tenant: TenantId,
-    most: u32,
-    now: Instant,
-) -> Result<bool, DbErr> {
-    let values = [Value::from(tenant), Value::from(i64::from(most))];
-    let recorded = Statement::from_sql_and_values(
-        db.get_database_backend(),
-        "SELECT COUNT(*) AS found FROM
-             (SELECT 1 FROM invitation WHERE tenant_id = $1 AND status = 'pending' LIMIT $2) AS bounded",
-        values,
-    );
-    let found = match db.query_one_raw(recorded).await? {
-        Some(row) => row.try_get::<i64>("", "found")?,
-        None => 0,
-    };
-    Ok(found < i64::from(most) || count_pending(db, tenant, now).await? < u64::from(most))
-}
-
-/// How many invitations of a tenant are pending and not overdue.
-pub(super) async fn count_pending(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
+    (most, wanted): (u64, u64),
     now: Instant,
 ) -> Result<u64, DbErr> {
+    let recorded = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT COUNT(*) AS found FROM invitation WHERE tenant_id = $1 AND status = 'pending'",
+        [Value::from(tenant)],
+    );
+    let row = db.query_one_raw(recorded).await?;
+    let found = row.map(|row| row.try_get::<i64>("", "found")).transpose()?.unwrap_or_default();
+    let free = most.saturating_sub(found.unsigned_abs());
+    if free >= wanted {
+        return Ok(wanted);
+    }
     let pending = scoped(tenant).filter(Column::Status.eq(InvitationStatus::Pending));
-    pending.filter(Column::ExpiresAt.gt(now)).count(db).await
+    let live = pending.filter(Column::ExpiresAt.gt(now)).count(db).await?;
+    Ok(most.saturating_sub(live).min(wanted))
 }
 
 /// Live invitations to an address from every tenant: its owner's to see.

@@ -303,8 +303,8 @@ async fn reserve(
 ) -> Result<Vec<Candidate>> {
     let subject = tenant.global();
     let today = limits::left(app, db, per_tenant(app), &subject).await? as usize;
-    let pending = model::count_pending(db, tenant, app.clock.now()).await?;
-    let room = u64::from(app.config.limits.pending_per_tenant).saturating_sub(pending);
+    let wanted = (u64::from(app.config.limits.pending_per_tenant), candidates.len() as u64);
+    let room = model::room(db, tenant, wanted, app.clock.now()).await?;
     let most = today.min(usize::try_from(room).unwrap_or(usize::MAX));
     let mut within: Vec<Candidate> = Vec::with_capacity(candidates.len().min(most));
     let mut waiting = candidates.into_iter();
