@@ -3,9 +3,11 @@
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
 use super::MembershipStatus;
+use crate::actor::Authority;
 use crate::clock::Instant;
 use crate::id::{RoleId, TenantId, UserId};
 use crate::permission::Permissions;
+use crate::role;
 use crate::tenant::{ResetPolicy, Tenant, TenantStatus};
 
 /// A tenant, with the membership and role of one user where there is one.
@@ -31,6 +33,19 @@ pub(in crate::membership) struct Held {
     pub(in crate::membership) key: String,
     pub(in crate::membership) built_in: bool,
     pub(in crate::membership) permissions: Permissions,
+}
+
+impl Held {
+    /// What the role lets its member do in the tenant.
+    pub(in crate::membership) fn authority(self, tenant_id: TenantId) -> Authority {
+        Authority {
+            tenant_id,
+            role_id: Some(self.id),
+            is_owner: self.built_in && self.key == role::OWNER,
+            is_platform_admin: false,
+            permissions: self.permissions,
+        }
+    }
 }
 
 const SELECT: &str = "

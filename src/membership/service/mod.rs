@@ -11,7 +11,6 @@ use crate::app::App;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::id::{MembershipId, RoleId, TenantId, UserId};
 use crate::permission::Permissions;
-use crate::role;
 use crate::tenant::{self, Tenant, TenantStatus};
 
 pub use list::{Filter, cursor, list};
@@ -46,14 +45,7 @@ pub async fn authority(
     }
     actor.signed_in()?;
     let held = held.ok_or_else(hidden)?;
-    let authority = Authority {
-        tenant_id,
-        role_id: Some(held.id),
-        is_owner: held.built_in && held.key == role::OWNER,
-        is_platform_admin: false,
-        permissions: held.permissions,
-    };
-    Ok((tenant, authority))
+    Ok((tenant, held.authority(tenant_id)))
 }
 
 /// Key and permissions of an active member's role; `None` for anybody else.
@@ -65,8 +57,8 @@ pub async fn held(
     tenant: TenantId,
     user: UserId,
 ) -> Result<Option<(String, Permissions)>> {
-    let held = standing::find(db, tenant, Some(user)).await?.and_then(|found| found.split().1);
-    Ok(held.map(|held| (held.key, held.permissions)))
+    let found = standing::find(db, tenant, Some(user)).await?;
+    Ok(found.and_then(|found| found.split().1).map(|held| (held.key, held.permissions)))
 }
 
 /// What an active member may do; `None` for anybody else.
@@ -78,15 +70,8 @@ pub async fn of_member(
     tenant_id: TenantId,
     user: UserId,
 ) -> Result<Option<Authority>> {
-    let Some(membership) = active(db, tenant_id, user).await? else { return Ok(None) };
-    let role = role::service::get(db, membership.role_id).await?;
-    Ok(Some(Authority {
-        tenant_id,
-        role_id: Some(role.id),
-        is_owner: role.built_in && role.key == role::OWNER,
-        is_platform_admin: false,
-        permissions: role.permissions,
-    }))
+    let found = standing::find(db, tenant_id, Some(user)).await?;
+    Ok(found.and_then(|found| found.split().1).map(|held| held.authority(tenant_id)))
 }
 
 /// The membership of a user in a tenant, active or not.
@@ -95,11 +80,6 @@ pub async fn of_member(
 /// Whatever the database says.
 pub async fn find(db: &impl ConnectionTrait, tenant: TenantId, user: UserId) -> Result<Option<Model>> {
     Ok(model::of_user(db, tenant, user).await?)
-}
-
-async fn active(db: &impl ConnectionTrait, tenant: TenantId, user: UserId) -> Result<Option<Model>> {
-    let membership = find(db, tenant, user).await?;
-    Ok(membership.filter(|m| m.status == MembershipStatus::Active))
 }
 
 /// Adds a member. The membership that stands already is returned unchanged, with `false`.
