@@ -6,8 +6,8 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::{
-    ACCEPT_INVITATION, ACCOUNT, CANCEL_RESET, CHANGE_PASSWORD, DECLINE_INVITATION, FORM_MAX, Fields,
-    LEAVE_TENANT, LOGOUT_ALL, REVOKE_SESSION, SWITCH_TENANT, State, UPDATE_PROFILE, Visit, see, with,
+    ACCEPT_INVITATION, ACCOUNT, CANCEL_RESET, CHANGE_PASSWORD, DECLINE_INVITATION, Fields, LEAVE_TENANT,
+    LOGOUT_ALL, REVOKE_SESSION, SWITCH_TENANT, State, UPDATE_PROFILE, Visit, see, with,
 };
 
 async fn shown(visit: &Visit<'_>, status: StatusCode, problem: Option<&str>) -> Response {
@@ -33,7 +33,7 @@ async fn act(
     input: impl FnOnce(&Fields) -> Value,
     to: &str,
 ) -> Response {
-    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+    let (visit, form) = match Visit::known_form(state, request, body).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };

@@ -6,7 +6,7 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::list::{SOON, tenant_of};
-use super::{DASHBOARD, State, VIEWER, Visit, see};
+use super::{DASHBOARD, State, Visit, see};
 use crate::http::captures_mail;
 
 /// `GET /console`. Who speaks for no tenant chooses one first.
@@ -16,7 +16,7 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
         Ok(visit) => visit,
         Err(response) => return response,
     };
-    let viewer = visit.run(VIEWER, json!({})).await.data["me"].take();
+    let viewer = visit.viewer().await;
     let (Some(tenant), false) = (tenant_of(&visit), viewer["activeMembership"].is_null()) else {
         return see("/login/tenant");
     };

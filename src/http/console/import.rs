@@ -24,7 +24,7 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
 #[handler]
 pub(super) async fn import(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
     let most = state.app.config.bulk_body_limit;
-    let (visit, form) = match Visit::known_form(state, request, body, most).await {
+    let (visit, form) = match Visit::known_form_of(state, request, body, most).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };

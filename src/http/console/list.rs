@@ -7,8 +7,8 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::{
-    APPROVE_RESET, CANCEL_INVITATION, CHANGE_MEMBER_ROLE, DELETE_ROLE, EVENTS, FORM_MAX, Fields, INVITATIONS,
-    INVITE, MAIL, MEMBERS, REINSTATE_MEMBER, REJECT_RESET, REMOVE_MEMBER, REQUEST, RESEND_INVITATION, RESETS,
+    APPROVE_RESET, CANCEL_INVITATION, CHANGE_MEMBER_ROLE, DELETE_ROLE, EVENTS, Fields, INVITATIONS, INVITE,
+    MAIL, MEMBERS, REINSTATE_MEMBER, REJECT_RESET, REMOVE_MEMBER, REQUEST, RESEND_INVITATION, RESETS,
     SUSPEND_MEMBER, State, TRANSFER_OWNERSHIP, UPDATE_ROLE, Visit, see, settings,
 };
 use crate::clock::Instant;
@@ -82,7 +82,7 @@ pub(super) const EVENT_LIST: List = List {
 };
 
 /// Which page of a list: arguments of its connection.
-fn place(query: &Fields) -> Value {
+pub(super) fn place(query: &Fields) -> Value {
     match (query.get("after"), query.get("before")) {
         (_, Some(before)) => json!({ "last": ROWS, "before": before }),
         (after, None) => json!({ "first": ROWS, "after": after }),
@@ -193,7 +193,7 @@ pub(super) async fn events(request: &Request, Data(state): Data<&State>) -> Resp
 /// `POST /console/invitations`: invites. A link that was asked for is shown this once.
 #[handler]
 pub(super) async fn invite(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
-    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+    let (visit, form) = match Visit::known_form(state, request, body).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };
@@ -226,7 +226,7 @@ pub(super) async fn act(
     Data(state): Data<&State>,
     Path((list, id, action)): Path<(String, String, String)>,
 ) -> Response {
-    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+    let (visit, form) = match Visit::known_form(state, request, body).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };

@@ -19,7 +19,7 @@ use poem::http::{HeaderMap, HeaderValue, header};
 use poem::web::Redirect;
 use poem::{IntoResponse as _, Response, Route, get, post};
 
-use self::visit::{Done, FORM_MAX, Fields, Visit};
+use self::visit::{Done, Fields, Visit};
 use super::State;
 
 /// Our pages run our scripts, send forms to us, and do nothing else.

@@ -5,17 +5,13 @@ use poem::web::{Data, Path};
 use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
-use super::{
-    CREATE_TENANT, DELETE_TENANT, FORM_MAX, REINSTATE_TENANT, SUSPEND_TENANT, State, TENANTS, Visit, see,
-};
+use super::list::place;
+use super::{CREATE_TENANT, DELETE_TENANT, REINSTATE_TENANT, SUSPEND_TENANT, State, TENANTS, Visit, see};
 
 async fn shown(visit: &Visit<'_>, form: Value, (status, problem): (StatusCode, Option<String>)) -> Response {
     let query = &visit.query;
-    let variables = json!({
-        "first": if query.get("before").is_some() { None } else { Some(50) }, "after": query.get("after"),
-        "last": query.get("before").map(|_| 50), "before": query.get("before"),
-        "filter": { "nameContains": query.given("q") },
-    });
+    let mut variables = place(query);
+    variables["filter"] = json!({ "nameContains": query.given("q") });
     let found = visit.run(TENANTS, variables).await;
     if let Some(problem) = found.problem {
         return visit.failed(found.status, &problem);
@@ -37,7 +33,7 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
 /// `POST /platform`: makes a tenant.
 #[handler]
 pub(super) async fn create(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
-    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+    let (visit, form) = match Visit::known_form(state, request, body).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };
@@ -60,7 +56,7 @@ pub(super) async fn act(
     Data(state): Data<&State>,
     Path((id, action)): Path<(String, String)>,
 ) -> Response {
-    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+    let (visit, form) = match Visit::known_form(state, request, body).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };

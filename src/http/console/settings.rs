@@ -6,7 +6,7 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::list::tenant_of;
-use super::{CREATE_ROLE, DELETE_TENANT, FORM_MAX, Fields, SETTINGS, State, UPDATE_TENANT, Visit, see};
+use super::{CREATE_ROLE, DELETE_TENANT, Fields, SETTINGS, State, UPDATE_TENANT, Visit, see};
 use crate::permission::Permission;
 
 async fn shown(visit: &Visit<'_>, form: Value, (status, problem): (StatusCode, Option<String>)) -> Response {
@@ -39,7 +39,7 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
 /// `POST /console/settings`: changes the tenant, or deletes it where its short name was typed.
 #[handler]
 pub(super) async fn save(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
-    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+    let (visit, form) = match Visit::known_form(state, request, body).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };
@@ -68,7 +68,7 @@ pub(super) fn role_fields(form: &Fields) -> Value {
 /// `POST /console/roles`.
 #[handler]
 pub(super) async fn create_role(request: &Request, body: poem::Body, Data(state): Data<&State>) -> Response {
-    let (visit, form) = match Visit::known_form(state, request, body, FORM_MAX).await {
+    let (visit, form) = match Visit::known_form(state, request, body).await {
         Ok(formed) => formed,
         Err(response) => return response,
     };

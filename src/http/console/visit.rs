@@ -6,6 +6,7 @@ use poem::http::{HeaderMap, StatusCode, header};
 use poem::web::Html;
 use poem::{IntoResponse as _, Request, Response};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::{DONE, POLICY, VIEWER, see, with};
 use crate::actor::Actor;
@@ -15,7 +16,7 @@ use crate::http::wrap::RequestId;
 use crate::http::{State, graphql, pages, session_cookie};
 
 /// Largest form in bytes.
-pub(super) const FORM_MAX: usize = 64 * 1024;
+const FORM_MAX: usize = 64 * 1024;
 
 /// The fields of a form, or of the query of an address, in their order.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +71,7 @@ pub(super) struct Visit<'r> {
     pub(super) actor: Actor,
     pub(super) token: Option<String>,
     pub(super) query: Fields,
+    viewer: OnceCell<Value>,
 }
 
 impl<'r> Visit<'r> {
@@ -92,7 +94,7 @@ impl<'r> Visit<'r> {
             (StatusCode::SERVICE_UNAVAILABLE, "The service is overloaded; try again in a moment.\n")
                 .into_response()
         })?;
-        Ok(Self { state, request, actor, token, query })
+        Ok(Self { state, request, actor, token, query, viewer: OnceCell::new() })
     }
 
     /// The same visit as whoever the cookies of an answer stand for: somebody who has just signed in, or out.
@@ -113,8 +115,17 @@ impl<'r> Visit<'r> {
         Self::form_of(state, request, body, FORM_MAX).await
     }
 
-    /// As [`Visit::form_of`], for who is signed in; anybody else is asked to.
+    /// As [`Visit::form`], for who is signed in; anybody else is asked to.
     pub(super) async fn known_form(
+        state: &'r State,
+        request: &'r Request,
+        body: poem::Body,
+    ) -> Result<(Self, Fields), Response> {
+        Self::known_form_of(state, request, body, FORM_MAX).await
+    }
+
+    /// As [`Visit::known_form`], for a form of at most so many bytes.
+    pub(super) async fn known_form_of(
         state: &'r State,
         request: &'r Request,
         body: poem::Body,
@@ -183,6 +194,15 @@ impl<'r> Visit<'r> {
         Done { problem: failed.or(refused), data, status, headers: response.http_headers }
     }
 
+    /// Who looks at the page, as every page shows them; null for a stranger. Asked once.
+    pub(super) async fn viewer(&self) -> &Value {
+        let ask = async || match self.actor.principal() {
+            Some(_) => self.run(VIEWER, json!({})).await.data["me"].take(),
+            None => Value::Null,
+        };
+        self.viewer.get_or_init(ask).await
+    }
+
     /// A page, with what every page shows.
     pub(super) async fn page(
         &self,
@@ -191,10 +211,7 @@ impl<'r> Visit<'r> {
         problem: Option<&str>,
         more: Value,
     ) -> Response {
-        let viewer = match self.actor.principal() {
-            Some(_) => self.run(VIEWER, json!({})).await.data["me"].take(),
-            None => Value::Null,
-        };
+        let viewer = self.viewer().await;
         let tenant = viewer["activeMembership"]["tenant"].clone();
         let may = |right: &str| tenant["viewerCan"][right] == true;
         let nav: Vec<Value> = [
