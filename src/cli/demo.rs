@@ -1,7 +1,5 @@
 //! `demo`: a throw-away service to look around in, with two tenants, invitations in every state and two reset requests.
 
-use std::path::{Path, PathBuf};
-
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
@@ -37,18 +35,12 @@ pub(super) async fn demo(mut options: Options) -> Outcome {
         let message = "a demo has passwords that everybody knows; it listens on a loopback address only";
         return Err(Failure::new(Failure::USAGE, message));
     }
-    let folder = std::env::temp_dir().join(format!("guestlist-demo-{}", std::process::id()));
-    options.environment = Some(Environment::Development);
-    options.data_dir = folder.join("data");
-    (options.database_url, options.smtp_url, options.smtp_url_file) = (None, None, None);
-    let outcome = serve_over(options, &folder).await;
-    let _ = tokio::fs::remove_dir_all(&folder).await;
-    outcome
-}
-
-async fn serve_over(options: Options, folder: &Path) -> Outcome {
     let unwritable = |error: std::io::Error| Failure::new(Failure::UNAVAILABLE, error.to_string());
-    tokio::fs::create_dir_all(PathBuf::from(folder).join("data")).await.map_err(unwritable)?;
+    // A folder that nobody else can guess or read, gone when this ends.
+    let folder = tempfile::Builder::new().prefix("guestlist-demo-").tempdir().map_err(unwritable)?;
+    options.environment = Some(Environment::Development);
+    options.data_dir = folder.path().to_owned();
+    (options.database_url, options.smtp_url, options.smtp_url_file) = (None, None, None);
     let config = checked(&options)?;
     let db = Db::open(&config.database_url).await?;
     db.migrate().await?;
@@ -103,7 +95,6 @@ async fn fill(app: &App) -> Result<()> {
     worker::tick(app).await?;
 
     app.clock.advance(BEGUN);
-    // Days later: sessions went on, and so did the actors who speak here.
     for email in ["paula@example.com", "peter@example.com", "priya@example.com"] {
         invited(app, &olivia, acme, email, "member").await?;
     }
