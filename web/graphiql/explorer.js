@@ -55,21 +55,18 @@ async function* follow(answer) {
   }
 }
 
+/** Every operation is asked for as a stream: what comes back says whether it is one, whatever GraphiQL took the document for. */
 async function fetcher({ query, variables, operationName }, options = {}) {
-  const definitions = options.documentAST?.definitions ?? [];
-  const chosen = definitions.find(
-    ({ name, operation }) => operation && (!operationName || name?.value === operationName),
-  );
-  const streaming = chosen?.operation === "subscription";
   const answer = await fetch(endpoint, {
     method: "POST",
     headers: {
       ...json,
-      accept: streaming ? "text/event-stream" : "application/json",
+      accept: "text/event-stream, application/json",
       ...(await authorization(options.headers)),
     },
     body: JSON.stringify({ query, variables, operationName }),
   });
+  const streaming = answer.headers.get("content-type")?.startsWith("text/event-stream");
   return streaming ? follow(answer) : answer.json();
 }
 
