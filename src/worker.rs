@@ -71,6 +71,7 @@ async fn deliver_mail(app: App) -> Result<()> {
     outbox::service::deliver_due(&app, |app, row| async move {
         match row.kind {
             MailKind::Invitation => invitation::service::render_mail(&app, &row).await,
+            MailKind::InvitationAccepted => invitation::service::render_accepted(&app, &row).await,
             MailKind::ResetRequested | MailKind::ResetLink | MailKind::ResetRejected => {
                 password_reset::service::render_mail(&app, &row).await
             }

@@ -25,6 +25,9 @@ static STORED: AtomicUsize = AtomicUsize::new(0);
 pub struct CapturedMail {
     /// Global id of the outbox row.
     pub id: String,
+    /// Name of its templates; empty where it was kept without.
+    #[serde(default)]
+    pub template: String,
     /// When it was sent.
     pub at: Instant,
     /// Address that it is for.
@@ -53,6 +56,7 @@ impl CapturedMail {
     ) -> Self {
         let (to, link, token) = match mail {
             Mail::Invitation(mail) => (&mail.to, Some(mail.link.clone()), Some(mail.token.clone())),
+            Mail::InvitationAccepted(mail) => (&mail.to, Some(mail.link.clone()), None),
             Mail::ResetRequested(mail) => (&mail.to, Some(mail.link.clone()), None),
             Mail::ResetLink { to, link, token, .. } => (to, Some(link.clone()), Some(token.clone())),
             Mail::ResetRejected { to, .. } | Mail::PasswordChanged { to, .. } | Mail::Test { to } => {
@@ -61,6 +65,7 @@ impl CapturedMail {
         };
         Self {
             id: id.global(),
+            template: mail.template().to_owned(),
             at: now,
             to: to.email.to_string(),
             subject: rendered.subject.clone(),

@@ -29,6 +29,8 @@ use smtp::Smtp;
 pub enum Mail {
     /// Somebody is invited to a tenant.
     Invitation(Box<InvitationMail>),
+    /// Somebody accepted the recipient's invitation.
+    InvitationAccepted(Box<InvitationAcceptedMail>),
     /// Somebody's reset waits for the recipient's decision.
     ResetRequested(Box<ResetRequestedMail>),
     /// The recipient's reset was approved.
@@ -94,6 +96,27 @@ pub struct InvitationMail {
     pub locale: String,
 }
 
+/// What stands in the mail to somebody whose invitation was accepted.
+#[derive(Clone, Debug)]
+pub struct InvitationAcceptedMail {
+    /// The inviter.
+    pub to: Mailbox,
+    /// Their name.
+    pub name: String,
+    /// Name of the tenant.
+    pub tenant_name: String,
+    /// Name of the member.
+    pub member_name: String,
+    /// Address of the member's account.
+    pub member_email: String,
+    /// Name of the role that was offered.
+    pub role_name: String,
+    /// When it was accepted.
+    pub at: Instant,
+    /// Link to the members of the tenant.
+    pub link: String,
+}
+
 /// What stands in the mail to somebody who may decide a reset.
 #[derive(Clone, Debug)]
 pub struct ResetRequestedMail {
@@ -115,6 +138,22 @@ pub struct ResetRequestedMail {
     pub link: String,
     /// Until when it can be decided.
     pub expires_at: Instant,
+}
+
+impl Mail {
+    /// Name of its templates, which is its name everywhere.
+    #[must_use]
+    pub fn template(&self) -> &'static str {
+        match self {
+            Self::Invitation(_) => "invitation",
+            Self::InvitationAccepted(_) => "invitation_accepted",
+            Self::ResetRequested(_) => "reset_requested",
+            Self::ResetLink { .. } => "reset_link",
+            Self::ResetRejected { .. } => "reset_rejected",
+            Self::PasswordChanged { .. } => "password_changed",
+            Self::Test { .. } => "test",
+        }
+    }
 }
 
 /// The mailbox behind an address that was checked when it was stored.
@@ -192,7 +231,7 @@ pub struct Preview {
 fn tried(folder: Option<&std::path::Path>) -> Result<minijinja::Environment<'static>, TemplateError> {
     let failed = |error: minijinja::Error| TemplateError(format!("{error:#}"));
     let templates = render::templates(folder).map_err(failed)?;
-    for (_, mail) in sample::mails().map_err(|error| TemplateError(error.to_string()))? {
+    for mail in sample::mails().map_err(|error| TemplateError(error.to_string()))? {
         render::render(&templates, &mail).map_err(failed)?;
     }
     Ok(templates)
@@ -246,11 +285,11 @@ impl Mailer {
         let id = OutboxId::from(uuid::Uuid::nil());
         sample::mails()?
             .into_iter()
-            .map(|(name, mail)| {
+            .map(|mail| {
                 let rendered = render::render(&self.templates, &mail).map_err(Error::internal)?;
                 let message = render::message(&self.from, id, &mail, &rendered, sample::written());
                 let message = message.map_err(Error::internal)?.formatted();
-                Ok(Preview { name, text: rendered.text, html: rendered.html, message })
+                Ok(Preview { name: mail.template(), text: rendered.text, html: rendered.html, message })
             })
             .collect()
     }

@@ -35,6 +35,8 @@ pub(super) fn templates(folder: Option<&Path>) -> Result<Environment<'static>, m
         ("base.html", include_str!("templates/base.html")),
         ("invitation.txt", include_str!("templates/invitation.txt")),
         ("invitation.html", include_str!("templates/invitation.html")),
+        ("invitation_accepted.txt", include_str!("templates/invitation_accepted.txt")),
+        ("invitation_accepted.html", include_str!("templates/invitation_accepted.html")),
         ("password_changed.txt", include_str!("templates/password_changed.txt")),
         ("password_changed.html", include_str!("templates/password_changed.html")),
         ("reset_requested.txt", include_str!("templates/reset_requested.txt")),
@@ -59,7 +61,7 @@ pub(super) fn templates(folder: Option<&Path>) -> Result<Environment<'static>, m
 }
 
 pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, minijinja::Error> {
-    let (name, subject, values) = match mail {
+    let (subject, values) = match mail {
         Mail::Invitation(mail) => {
             let tenant = shown(&mail.tenant_name);
             let values = context! {
@@ -73,14 +75,27 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 token => &mail.token,
                 expires => in_words(mail.expires_at),
             };
-            ("invitation", format!("You are invited to join {tenant}"), values)
+            (format!("You are invited to join {tenant}"), values)
         }
-        Mail::ResetRequested(mail) => {
-            let requester = shown(&mail.requester_name);
+        Mail::InvitationAccepted(mail) => {
+            let tenant = shown(&mail.tenant_name);
             let values = context! {
                 locale => "en",
                 name => shown(&mail.name),
-                requester => &requester,
+                tenant => &tenant,
+                member => shown(&mail.member_name),
+                email => &mail.member_email,
+                role => shown(&mail.role_name),
+                at => in_words(mail.at),
+                link => &mail.link,
+            };
+            (format!("Your invitation to {tenant} was accepted"), values)
+        }
+        Mail::ResetRequested(mail) => {
+            let values = context! {
+                locale => "en",
+                name => shown(&mail.name),
+                requester => shown(&mail.requester_name),
                 email => &mail.requester_email,
                 tenant => mail.tenant_name.as_deref().map(shown),
                 ip => &mail.ip_address,
@@ -88,7 +103,7 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 link => &mail.link,
                 expires => in_words(mail.expires_at),
             };
-            ("reset_requested", format!("{requester} asks for a password reset"), values)
+            ("A password reset waits for your decision".to_owned(), values)
         }
         Mail::ResetLink { name, link, token, expires_at, .. } => {
             let values = context! {
@@ -98,23 +113,24 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 token => token,
                 expires => in_words(*expires_at),
             };
-            ("reset_link", "Choose a new password".to_owned(), values)
+            ("Choose a new password".to_owned(), values)
         }
         Mail::ResetRejected { name, reason, .. } => {
             let values = context! { locale => "en", name => shown(name), reason => reason };
-            ("reset_rejected", "Your password was not reset".to_owned(), values)
+            ("Your password was not reset".to_owned(), values)
         }
         Mail::PasswordChanged { name, at, .. } => {
             let values = context! { locale => "en", name => shown(name), at => in_words(*at) };
-            ("password_changed", "Your password was changed".to_owned(), values)
+            ("Your password was changed".to_owned(), values)
         }
-        Mail::Test { to } => (
-            "test",
-            "Guestlist can send mail".to_owned(),
-            context! { locale => "en", to => to.email.to_string() },
-        ),
+        Mail::Test { to } => {
+            ("Guestlist can send mail".to_owned(), context! { locale => "en", to => to.email.to_string() })
+        }
     };
-    let part = |extension: &str| env.get_template(&format!("{name}.{extension}"))?.render(&values);
+    let part = |extension: &str| {
+        let name = mail.template();
+        env.get_template(&format!("{name}.{extension}"))?.render(&values)
+    };
     Ok(Rendered { subject, text: part("txt")?, html: part("html")? })
 }
 
@@ -129,6 +145,9 @@ pub(super) fn message(
         Mail::Invitation(mail) => {
             let sender = format!("{} via Guestlist", shown(&mail.tenant_name));
             (&mail.to, sender, mail.reply_to.clone(), mail.locale.as_str())
+        }
+        Mail::InvitationAccepted(mail) => {
+            (&mail.to, format!("{} via Guestlist", shown(&mail.tenant_name)), None, "en")
         }
         Mail::ResetRequested(mail) => (&mail.to, "Guestlist".to_owned(), None, "en"),
         Mail::ResetLink { to, .. }

@@ -4,15 +4,15 @@
 use chrono::TimeDelta;
 use lettre::message::Mailbox;
 
-use super::{InvitationMail, Mail, ResetRequestedMail};
+use super::{InvitationAcceptedMail, InvitationMail, Mail, ResetRequestedMail};
 use crate::clock::Instant;
 use crate::error::{Error, Result};
 
 /// When the samples are written, so that they are the same each time: the first of January 2026 at nine.
 const WRITTEN: i64 = 1_767_258_000_000;
 
-/// A mail of each kind, by the name of its templates.
-pub(super) fn mails() -> Result<Vec<(&'static str, Mail)>> {
+/// A mail of each kind.
+pub(super) fn mails() -> Result<Vec<Mail>> {
     let now = written();
     let to: Mailbox = "ann@example.com".parse().map_err(Error::internal)?;
     let name = || "Ann".to_owned();
@@ -40,29 +40,34 @@ pub(super) fn mails() -> Result<Vec<(&'static str, Mail)>> {
         link: "https://id.example.com/console/resets/rst_sample".to_owned(),
         expires_at: now + TimeDelta::hours(72),
     };
+    let accepted = InvitationAcceptedMail {
+        to: to.clone(),
+        name: name(),
+        tenant_name: "Acme".to_owned(),
+        member_name: "Bob".to_owned(),
+        member_email: "bob@example.com".to_owned(),
+        role_name: "Member".to_owned(),
+        at: now,
+        link: "https://id.example.com/console/members".to_owned(),
+    };
     Ok(vec![
-        ("invitation", Mail::Invitation(Box::new(invitation))),
-        ("reset_requested", Mail::ResetRequested(Box::new(requested))),
-        (
-            "reset_link",
-            Mail::ResetLink {
-                to: to.clone(),
-                name: name(),
-                link: link("reset", "gl_rst_sample"),
-                token: "gl_rst_sample".to_owned(),
-                expires_at: now + TimeDelta::hours(1),
-            },
-        ),
-        (
-            "reset_rejected",
-            Mail::ResetRejected {
-                to: to.clone(),
-                name: name(),
-                reason: Some("Please call me first.".to_owned()),
-            },
-        ),
-        ("password_changed", Mail::PasswordChanged { to: to.clone(), name: name(), at: now }),
-        ("test", Mail::Test { to }),
+        Mail::Invitation(Box::new(invitation)),
+        Mail::InvitationAccepted(Box::new(accepted)),
+        Mail::ResetRequested(Box::new(requested)),
+        Mail::ResetLink {
+            to: to.clone(),
+            name: name(),
+            link: link("reset", "gl_rst_sample"),
+            token: "gl_rst_sample".to_owned(),
+            expires_at: now + TimeDelta::hours(1),
+        },
+        Mail::ResetRejected {
+            to: to.clone(),
+            name: name(),
+            reason: Some("Please call me first.".to_owned()),
+        },
+        Mail::PasswordChanged { to: to.clone(), name: name(), at: now },
+        Mail::Test { to },
     ])
 }
 

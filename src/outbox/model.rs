@@ -38,6 +38,9 @@ pub enum MailKind {
     /// An invitation, with its link.
     #[sea_orm(string_value = "invitation")]
     Invitation,
+    /// An invitation was accepted; for whoever invited.
+    #[sea_orm(string_value = "invitation_accepted")]
+    InvitationAccepted,
     /// Somebody's reset waits for a decision.
     #[sea_orm(string_value = "reset_requested")]
     ResetRequested,
@@ -233,6 +236,17 @@ pub(super) fn ids_in(states: &[DeliveryState]) -> SelectStatement {
         .column(Column::Id)
         .filter(Column::State.is_in(states.iter().copied()))
         .into_query()
+}
+
+/// How many mails are to be sent still, and when the first of them was owed.
+pub(super) async fn backlog(db: &impl ConnectionTrait) -> Result<(u64, Option<Instant>), DbErr> {
+    let select = Entity::find()
+        .select_only()
+        .column_as(Column::Id.count(), "mails")
+        .column_as(Column::CreatedAt.min(), "first")
+        .filter(Column::State.is_in(OPEN));
+    let found: Option<(i64, Option<Instant>)> = select.into_tuple().one(db).await?;
+    Ok(found.map_or((0, None), |(mails, first)| (u64::try_from(mails).unwrap_or_default(), first)))
 }
 
 /// Mails in any of the given states, latest first.

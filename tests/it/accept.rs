@@ -255,3 +255,57 @@ async fn t35_an_invitation_of_somebody_who_lost_the_right_is_cancelled_when_it_c
         assert_eq!(app.number(&format!("SELECT COUNT(*) FROM \"user\" WHERE email = '{invitee}'")).await, 0);
     }
 }
+
+#[tokio::test]
+async fn whoever_invited_hears_of_it_while_they_belong_there() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let admin = app.member(&owner, "admin@x.test", "admin").await;
+    app.tick().await;
+    let news = app.news_to("owner@acme.test").await;
+    assert_eq!(
+        news.len(),
+        1,
+        "of the administrator, and not of their own joining, for an operator invited them"
+    );
+    assert_eq!(news[0].subject, "Your invitation to ACME was accepted");
+    assert!(news[0].text.contains("Max Member (admin@x.test) accepted your invitation to ACME as Admin"));
+    assert!(news[0].text.contains("/console/members"), "{}", news[0].text);
+
+    // The same person accepts again: the answer is the same, and nobody hears of it twice.
+    let token = token_for(&app, &admin, "ann@x.test").await;
+    let mut ann = app.stranger();
+    ann.adopt(&ann.accept(with_account(&token)).await["tokens"]);
+    assert_eq!(ann.accept(json!({ "token": token })).await["userErrors"], json!([]));
+    app.tick().await;
+    assert_eq!(app.news_to("admin@x.test").await.len(), 1);
+
+    // Who has left meanwhile does not hear of it.
+    let token = token_for(&app, &admin, "bea@x.test").await;
+    app.stranger().accept(with_account(&token)).await;
+    let tenant = admin.me().await["activeMembership"]["tenant"]["id"].clone();
+    admin.mutate("leaveTenant", "leftTenantId", json!({ "tenantId": tenant })).await;
+    app.tick().await;
+    assert_eq!(app.news_to("admin@x.test").await.len(), 1);
+    assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE state = 'suppressed'").await, 1);
+}
+
+#[tokio::test]
+async fn fifty_times_a_day_are_enough() {
+    let app = TestApp::new().await;
+    let mut owner = app.owner().await;
+    for number in 0..52 {
+        if number == 51 {
+            app.tick().await;
+            assert_eq!(app.news_to("owner@acme.test").await.len(), 50);
+            app.advance(TimeDelta::days(1));
+            owner = app.signed_in("owner@acme.test").await;
+        }
+        let email = format!("ann{number}@x.test");
+        let payload = owner.invite(json!({ "email": email, "delivery": "LINK_ONLY" })).await;
+        let token = payload["link"].as_str().unwrap().split('#').nth(1).unwrap().to_owned();
+        assert_eq!(app.stranger().accept(with_account(&token)).await["userErrors"], json!([]));
+    }
+    app.tick().await;
+    assert_eq!(app.news_to("owner@acme.test").await.len(), 51);
+}

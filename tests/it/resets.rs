@@ -20,7 +20,7 @@ async fn a_reset_is_asked_for_approved_and_used_once() {
     let id = reset::asked(&app, &owner, "Ann@X.test").await;
 
     let news = app.mail_to("owner@acme.test").await;
-    assert_eq!(news.subject, "Max Member asks for a password reset");
+    assert_eq!(news.subject, "A password reset waits for your decision");
     assert!(news.text.contains("ann@x.test") && news.text.contains("a member of ACME"), "{}", news.text);
     assert!(news.link.unwrap().ends_with(&format!("/console/resets/{}", id.as_str().unwrap())));
     assert!(news.token.is_none() && !news.html.contains("gl_rst_"));

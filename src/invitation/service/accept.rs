@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use secrecy::SecretString;
 
 use super::decide::{addressed, apply, require_invitee};
-use super::{not_pending, open_tenant};
+use super::{mail, not_pending, open_tenant};
 use crate::actor::{Actor, Principal};
 use crate::app::App;
 use crate::auth::service::{self as auth, Tokens};
@@ -118,6 +118,7 @@ pub async fn accept(app: &App, actor: &Actor, input: Accept) -> Result<Accepted,
         return Err(Refused::with(not_pending(row.status_at(app.clock.now())), row));
     }
     let membership = join(app, &txn, actor, row.tenant_id, user_id, &role).await?;
+    mail::owe_accepted(app, &txn, &row).await?;
     let (session_id, tokens) = if let Some(principal) = actor.principal() {
         auth::adopt_tenant(&txn, actor, row.tenant_id).await?;
         (principal.session_id, None)
@@ -129,6 +130,7 @@ pub async fn accept(app: &App, actor: &Actor, input: Accept) -> Result<Accepted,
     let viewer = auth::principal_of(app, &txn, session_id).await?.ok_or(Error::Unauthenticated)?;
     let invitation = reread(&txn, row.id).await?;
     txn.commit().await?;
+    app.mail_waiting.notify_one();
     Ok(Accepted { invitation, membership, viewer, tokens })
 }
 

@@ -163,11 +163,19 @@ impl TestApp {
         worker::tick(&self.app).await.unwrap();
     }
 
-    /// Every mail sent so far, oldest first; from here on they count as looked at.
+    /// Every mail sent so far, oldest first; from here on they count as looked at. Inviters hear of everybody who joins,
+    /// which is in [`Self::news_to`].
     pub async fn mails(&self) -> Vec<CapturedMail> {
-        let mails = self.app.mailer.captured().await.unwrap();
+        let mut mails = self.app.mailer.captured().await.unwrap();
+        mails.retain(|mail| !is_news(mail));
         self.seen.set(mails.len());
         mails
+    }
+
+    /// Mails that told somebody of an invitation of theirs that was accepted.
+    pub async fn news_to(&self, email: &str) -> Vec<CapturedMail> {
+        let mails = self.app.mailer.captured().await.unwrap();
+        mails.into_iter().filter(|mail| is_news(mail) && mail.to == email).collect()
     }
 
     /// The latest mail to an address.
@@ -218,6 +226,10 @@ impl TestApp {
     }
 }
 
+fn is_news(mail: &CapturedMail) -> bool {
+    mail.template == "invitation_accepted"
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -226,7 +238,12 @@ impl Drop for TestApp {
         let mut captured = Box::pin(self.app.mailer.captured());
         let mut context = Context::from_waker(Waker::noop());
         if let Poll::Ready(Ok(mails)) = captured.as_mut().poll(&mut context) {
-            let unseen: Vec<_> = mails.iter().skip(self.seen.get()).map(|m| (&m.to, &m.subject)).collect();
+            let unseen: Vec<_> = mails
+                .iter()
+                .filter(|mail| !is_news(mail))
+                .skip(self.seen.get())
+                .map(|m| (&m.to, &m.subject))
+                .collect();
             assert!(unseen.is_empty(), "mails were sent that nobody looked at: {unseen:?}");
         }
     }
