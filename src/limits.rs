@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::clock::Instant;
 use crate::db::ROWS;
 use crate::error::{Error, ErrorCode, Result};
+use crate::telemetry::metrics;
 
 /// What is limited, how often, and in which time.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +91,7 @@ pub async fn try_reserve(
         "SELECT window_ends_at FROM rate_limit WHERE key = $1",
         [Value::from(key)],
     );
+    metrics::limited(limit.bucket, 1);
     let ends = Window::find_by_statement(select).one(db).await?.map(|row| row.window_ends_at);
     let wait = ends.map_or(limit.window, |ends| ends - now);
     Ok(Some(Duration::from_secs(u64::try_from(wait.num_seconds()).unwrap_or_default() + 1)))
@@ -173,7 +175,12 @@ pub async fn reserve_each(
             granted.insert(row.try_get::<String>("", "key")?);
         }
     }
-    Ok(keys.iter().map(|key| granted.contains(key)).collect())
+    let granted: Vec<bool> = keys.iter().map(|key| granted.contains(key)).collect();
+    let refused = granted.iter().filter(|granted| !**granted).count();
+    if refused > 0 {
+        metrics::limited(limit.bucket, refused as u64);
+    }
+    Ok(granted)
 }
 
 /// Counts a wrong guess at a token against the client's network. It writes by itself, so that no transaction

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::app::App;
 use crate::error::Result;
 use crate::outbox::MailKind;
+use crate::telemetry::metrics;
 use crate::{event, invitation, limits, outbox, password_reset, tenancy};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
@@ -142,7 +143,10 @@ async fn rung(app: &App, task: Task) {
 async fn keep_running(app: App, task: Task, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let failed = match tokio::spawn((task.run)(app.clone())).await {
-            Ok(Ok(())) => false,
+            Ok(Ok(())) => {
+                metrics::job(task.name, Some(app.clock.now()));
+                false
+            }
             Ok(Err(error)) => {
                 tracing::error!(task = task.name, cause = ?error, "a task failed");
                 true
@@ -152,6 +156,9 @@ async fn keep_running(app: App, task: Task, mut stop: watch::Receiver<bool>) {
                 true
             }
         };
+        if failed {
+            metrics::job(task.name, None);
+        }
         let pause = if failed { task.period.max(Duration::from_secs(5)) } else { task.period };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

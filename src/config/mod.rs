@@ -21,7 +21,7 @@ use crate::db::DatabaseUrl;
 use crate::mail::smtp::SmtpUrl;
 use crate::tenant::ResetPolicy;
 
-pub use network::Network;
+pub use network::{MetricsListen, Network};
 pub use options::{Options, env_example};
 use secret::{load_or_make, read, weak};
 
@@ -116,6 +116,8 @@ pub enum MailTarget {
 pub struct Config {
     /// Address to listen on.
     pub listen: SocketAddr,
+    /// Where `/metrics` is served; where its usual port is free, for none.
+    pub metrics_listen: Option<MetricsListen>,
     /// Base of every link, with no slash at its end.
     pub public_url: String,
     /// Development or production.
@@ -272,6 +274,7 @@ impl Options {
         };
         Ok(Config {
             listen: self.listen,
+            metrics_listen: self.metrics_listen,
             accept_url: self.accept_url.clone().unwrap_or_else(|| format!("{public_url}/accept#{{token}}")),
             reset_url: self.reset_url.clone().unwrap_or_else(|| format!("{public_url}/reset#{{token}}")),
             public_url,

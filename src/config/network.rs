@@ -1,8 +1,8 @@
 //! Who is listened to: the hosts that requests may name, the origins of browser frontends, and the proxies whose word on
-//! a client's address is believed.
+//! a client's address is believed; and where figures are served.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use url::Url;
@@ -11,6 +11,26 @@ use super::{Options, Problem};
 
 /// Names by which a development set-up is reached.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// Where `/metrics` is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsListen {
+    /// Nowhere, and nothing is counted.
+    Off,
+    /// At this address, which must be free.
+    At(SocketAddr),
+}
+
+impl std::str::FromStr for MetricsListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::At).map_err(|_| "give an address and a port, or off".to_owned())
+    }
+}
 
 /// Checked hosts, origins and proxies.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory as _};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Environment, LogFormat};
+use super::{Environment, LogFormat, MetricsListen};
 use crate::tenant::ResetPolicy;
 
 /// Settings as they are given: flags, or environment variables of the same name.
@@ -326,6 +326,9 @@ pub struct Options {
         hide_short_help = true
     )]
     pub bulk_body_limit: usize,
+    /// Address and port of `/metrics`, or `off`. `127.0.0.1:9464` by default, where that is free.
+    #[arg(long, env = "GUESTLIST_METRICS_LISTEN", global = true, hide_short_help = true)]
+    pub metrics_listen: Option<MetricsListen>,
     /// What is logged, in the words of tracing's `EnvFilter`.
     #[arg(
         long,

@@ -10,6 +10,7 @@ mod explorer;
 pub mod gate;
 mod graphql;
 mod health;
+mod metrics;
 mod pages;
 mod server;
 mod session_cookie;
@@ -24,6 +25,7 @@ use crate::config::{Config, Environment, MailTarget};
 use crate::schema;
 
 pub use health::Readiness;
+pub use metrics::serve as serve_metrics;
 pub use poem::endpoint::BoxEndpoint;
 pub use server::{Connections, serve};
 

@@ -5,13 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use poem::endpoint::BoxEndpoint;
-use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 
-use super::cors;
+use super::{ROUTES, cors};
 use crate::app::App;
 use crate::config::Network;
 use crate::id::{EventId, TypedId as _};
+use crate::telemetry::metrics;
 
 /// Name of the header that carries the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,9 +75,29 @@ impl Endpoint for Wrap {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
         }
         let status = response.status().as_u16();
-        let millis = begun.elapsed().as_millis() as u64;
+        let took = begun.elapsed();
+        metrics::request(method_name(&method), route(&path), status, took);
+        let millis = took.as_millis() as u64;
         tracing::info!(request_id = id, %method, path, status, millis, "request");
         Ok(response)
+    }
+}
+
+/// The route that a path belongs to, for the figures: one of those that are listed, whatever a client asks for.
+fn route(path: &str) -> &'static str {
+    let below =
+        |route: &str| path.strip_prefix(route).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let found = ROUTES.iter().map(|(_, route, _)| *route).filter(|route| below(route));
+    found.max_by_key(|route| route.len()).unwrap_or("other")
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
     }
 }
 

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ActiveEnum as _, ConnectionTrait};
 use uuid::Uuid;
 
 use super::model::{self, DeliveryState, Ending, MailKind, Model};
@@ -15,6 +15,7 @@ use crate::clock::Instant;
 use crate::error::{ErrorCode, Result};
 use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
 use crate::mail::{Mail, SendError};
+use crate::telemetry::metrics;
 
 /// How long a mail stays with a worker that is not heard of; one at work renews it in time.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -156,6 +157,14 @@ pub async fn retry(app: &App, ids: &[OutboxId]) -> Result<u64> {
 /// Whatever the database says.
 pub async fn held(db: &impl ConnectionTrait) -> Result<Option<String>> {
     Ok(model::held(db).await?)
+}
+
+/// How many mails are to be sent still, and when the first of them was owed.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn backlog(app: &App) -> Result<(u64, Option<Instant>)> {
+    Ok(model::backlog(app.db.reader()).await?)
 }
 
 /// Holds all mail back until it is released, in every process.
@@ -302,6 +311,7 @@ where
 async fn finish(app: &App, row: &Model, ending: Ending) -> Result<()> {
     let number = row.attempts + 1;
     tracing::info!(mail = %row.id.global(), kind = ?row.kind, attempt = number, state = ?ending.state, "mail attempted");
+    metrics::mail(row.kind.to_value(), ending.state.to_value());
     let reply = ending.last_reply.map(|reply| crate::text::clip(&reply, REPLY_MAX));
     let ending = Ending { last_reply: reply, ..ending };
     // A database that is away for a moment must not turn one delivery into two.

@@ -154,7 +154,11 @@ impl Hasher {
         let shared = Arc::clone(inner);
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            work(&shared)
+            #[expect(clippy::disallowed_methods, reason = "measures what a hash costs; decides nothing")]
+            let begun = std::time::Instant::now();
+            let done = work(&shared);
+            crate::telemetry::metrics::hash(begun.elapsed());
+            done
         })
         .await
         .map_err(Error::internal);

@@ -21,6 +21,7 @@ mod endpoint;
 mod events;
 mod expiry;
 mod faults;
+mod figures;
 mod fuzz;
 mod guests;
 mod invite;

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::event::model::{self, Model, chain};
 use crate::id::TypedId as _;
+use crate::telemetry::metrics;
 
 /// Events that are sealed in one transaction.
 const BATCH: u64 = 500;
@@ -61,6 +62,9 @@ pub async fn seal_due(app: &App) -> Result<usize> {
             chain::put(&txn, head).await?;
         }
         txn.commit().await?;
+        for row in &rows {
+            metrics::event(row.kind.clone());
+        }
         sealed += rows.len();
     }
 }

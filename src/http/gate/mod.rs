@@ -162,6 +162,13 @@ impl Gate {
         checked.document.operations.get(operation_name).ok().map(|operation| operation.operation_type.into())
     }
 
+    /// Name in the schema of the first root field of a request's operation.
+    #[must_use]
+    pub fn field<'a>(checked: &'a Checked, operation_name: Option<&str>) -> Option<&'a str> {
+        let operation = checked.document.operations.get(operation_name).ok()?;
+        operation.root_fields(&checked.document).next().map(|field| field.name.as_str())
+    }
+
     /// Line and column of the field that answers under the given keys, from the root inward.
     #[must_use]
     pub fn locate(checked: &Checked, operation_name: Option<&str>, keys: &[&str]) -> Option<(usize, usize)> {

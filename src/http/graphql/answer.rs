@@ -10,10 +10,12 @@ use poem::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use super::media::Media;
+use super::outcome;
 use super::prepare::Ended;
 use crate::error::Error;
 use crate::graphql::GqlError;
 use crate::http::gate::Refused;
+use crate::telemetry::metrics;
 
 /// How one request is answered.
 #[derive(Clone, Debug)]
@@ -37,6 +39,7 @@ impl Answer {
     pub(super) fn complete(&self, response: &mut GraphQLResponse) -> Option<u64> {
         let mut wait = None;
         for error in &mut response.errors {
+            outcome::count_error(error);
             if let Some(async_graphql::Value::Number(seconds)) =
                 error.extensions.as_ref().and_then(|all| all.get("retryAfterSeconds"))
             {
@@ -113,6 +116,9 @@ impl Answer {
 
     /// Errors as a body, each with the request's id.
     pub(super) fn body(&self, mut refused: Refused) -> Value {
+        for error in &refused.0 {
+            metrics::error(error["extensions"]["code"].as_str().unwrap_or("none").to_owned());
+        }
         if let Some(id) = &self.request_id {
             for error in &mut refused.0 {
                 error["extensions"]["requestId"] = json!(id);

@@ -9,6 +9,7 @@
 mod answer;
 mod events;
 mod media;
+mod outcome;
 mod parameters;
 mod prepare;
 mod socket;

@@ -8,6 +8,7 @@ use async_graphql::{PathSegment, Pos, Request as GraphQLRequest, Response as Gra
 use poem::http::StatusCode;
 use serde_json::Value;
 
+use super::outcome;
 use super::parameters::Parameters;
 use crate::actor::{Actor, Origin};
 use crate::app::App;
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::graphql::{SessionCookie, loader};
 use crate::http::State;
 use crate::http::gate::{Checked, Gate, Kind, Passed, Refused};
+use crate::telemetry::metrics;
 
 /// How long finding out who asks may take; a database that is slower than that is as good as away.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -141,6 +143,8 @@ impl Prepared {
         if self.kind == Kind::Mutation {
             state.app.feed.ring();
         }
+        let field = Gate::field(&self.checked, self.name.as_deref());
+        outcome::count(self.kind, field, executed.as_ref().ok());
         match executed {
             Ok(mut response) => {
                 relocate(&mut response, &self.checked, self.name.as_deref());
@@ -159,8 +163,9 @@ impl Prepared {
         state: &State,
     ) -> impl futures_util::Stream<Item = GraphQLResponse> + Send + use<> {
         use futures_util::StreamExt as _;
-        let (checked, name) = (self.checked, self.name);
+        let (checked, name, open) = (self.checked, self.name, metrics::Open::subscription());
         state.schema.execute_stream(self.request).map(move |mut response| {
+            let _ = &open;
             relocate(&mut response, &checked, name.as_deref());
             response
         })

@@ -1,4 +1,6 @@
-//! Logs: to standard error, pretty for people and JSON for machines.
+//! Logs: to standard error, pretty for people and JSON for machines. Figures for Prometheus are in `metrics`.
+
+pub mod metrics;
 
 use std::io::IsTerminal as _;
 
