@@ -23,6 +23,7 @@ async fn the_overview_counts_and_leads_to_what_it_counts() {
         ["3", "0", "0", "0", "2"],
         "pending, expiring, not delivered, resets, members: {page}"
     );
+    assert!(page.contains("1 owner, 1 member"), "{page}");
     assert!(!page.contains("First steps"), "they are taken");
     for link in page.split("href=\"/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         let link = format!("/{link}");

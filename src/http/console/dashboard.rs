@@ -42,9 +42,10 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
         let count = count(&data[name])?;
         Some(json!({ "count": count, "title": title, "href": href, "name": name }))
     })
-    .chain(count(&data["tenant"]["members"]).map(
-        |count| json!({ "count": count, "title": "Members", "href": "/console/members", "name": "members" }),
-    ))
+    .chain(count(&data["tenant"]["members"]).map(|count| {
+        let roles = by_role(count, &data["tenant"]);
+        json!({ "count": count, "title": "Members", "href": "/console/members", "name": "members", "more": roles })
+    }))
     .collect();
     let total = |name: &str| count(&data[name]).unwrap_or_default();
     // The first steps, until all of them are taken.
@@ -56,4 +57,21 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
     let captured = captures_mail(&state.app.config);
     let shown = json!({ "figures": figures, "events": data["events"]["nodes"], "begun": begun, "captured": captured });
     visit.page("dashboard.html", StatusCode::OK, None, shown).await
+}
+
+/// How many of a tenant's members have each of the built-in roles, and a role of the tenant's own.
+fn by_role(all: u64, tenant: &Value) -> String {
+    let mut others = all;
+    let mut words = Vec::new();
+    for (role, several) in [("owner", "owners"), ("admin", "admins"), ("member", "members")] {
+        let count = tenant[role]["totalCount"].as_u64().unwrap_or_default();
+        others = others.saturating_sub(count);
+        if count > 0 {
+            words.push(format!("{count} {}", if count == 1 { role } else { several }));
+        }
+    }
+    if others > 0 {
+        words.push(format!("{others} with other roles"));
+    }
+    words.join(", ")
 }
