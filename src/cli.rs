@@ -87,7 +87,7 @@ enum Command {
         /// Write it to a file
         #[arg(long, value_name = "FILE", conflicts_with = "check")]
         output: Option<PathBuf>,
-        /// Compare it with a file, and fail where they differ
+        /// Say what changed since the schema in a file, and fail where that breaks its clients
         #[arg(long, value_name = "FILE")]
         check: Option<PathBuf>,
     },

@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod contract;
 
 pub mod app;
 pub mod http;

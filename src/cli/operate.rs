@@ -10,6 +10,7 @@ use super::output::{say, say_json, talk};
 use super::{Failure, Outcome, checked, open};
 use crate::clock::Clock;
 use crate::config::{self, Environment, Options};
+use crate::contract::{self, Weight};
 use crate::db::{self, BackupError, Db, ServeLock};
 use crate::email::Email;
 use crate::event::service::Head;
@@ -50,13 +51,30 @@ pub(super) fn schema(output: Option<&Path>, check: Option<&Path>) -> Outcome {
     }
     if let Some(path) = check {
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-        if text != sdl {
-            let advice = "differs from the schema that this binary serves; write it anew with `guestlist schema --output`";
-            return Err(Failure::new(Failure::FAILED, format!("{} {advice}.", path.display())));
-        }
-        return Ok(());
+        return compare(path, &text, &sdl);
     }
     say(sdl.trim_end());
+    Ok(())
+}
+
+/// Prints what clients that were written against an earlier schema meet, and fails where it breaks them.
+fn compare(path: &Path, old: &str, sdl: &str) -> Outcome {
+    let changes = contract::changes(old, sdl)
+        .map_err(|error| Failure::new(Failure::USAGE, format!("{}: {error}", path.display())))?;
+    for change in &changes {
+        let weight = match change.weight {
+            Weight::Breaking => "breaking",
+            Weight::Dangerous => "dangerous",
+            Weight::Addition => "addition",
+        };
+        say(format_args!("{weight:9}  {} {}", change.place, change.said));
+    }
+    let breaking = changes.iter().filter(|change| change.weight == Weight::Breaking).count();
+    if breaking > 0 {
+        let said = format!("{breaking} changes break clients that were written against {}.", path.display());
+        return Err(Failure::new(Failure::FAILED, said));
+    }
+    talk(format_args!("Clients that were written against {} go on working.", path.display()));
     Ok(())
 }
 

@@ -2,16 +2,26 @@
 
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import {
+  Kind,
+  buildASTSchema,
   buildSchema,
   execute,
+  findBreakingChanges,
+  findDangerousChanges,
   getIntrospectionQuery,
   getVariableValues,
   graphqlSync,
   parse,
+  print,
   validate,
+  validateSchema,
+  visit,
 } from "graphql/index.mjs";
-import { ask, start } from "./server.mjs";
+import { BINARY, ask, start } from "./server.mjs";
 
 let server, schema;
 before(async () => {
@@ -166,3 +176,50 @@ for (const [query, variables = {}] of cases) {
     }
   });
 }
+
+// One change to each of a few hundred places of the schema: the earlier schema is the served one without, or with, something.
+const nullable = (type) => (type.kind === Kind.NON_NULL_TYPE ? type.type : { kind: Kind.NON_NULL_TYPE, type });
+const without = (list) => list.slice(1);
+const alterations = {
+  [Kind.FIELD_DEFINITION]: [
+    (field) => ({ ...field, type: nullable(field.type) }),
+    (field) => ({ ...field, arguments: without(field.arguments) }),
+    (field) => ({ ...field, name: { ...field.name, value: `${field.name.value}Once` } }),
+  ],
+  [Kind.INPUT_VALUE_DEFINITION]: [
+    (value) => ({ ...value, type: nullable(value.type), defaultValue: undefined }),
+    (value) => ({ ...value, name: { ...value.name, value: `${value.name.value}Once` } }),
+  ],
+  [Kind.ENUM_TYPE_DEFINITION]: [(type) => ({ ...type, values: without(type.values) })],
+  [Kind.UNION_TYPE_DEFINITION]: [(type) => ({ ...type, types: without(type.types) })],
+  [Kind.OBJECT_TYPE_DEFINITION]: [(type) => ({ ...type, interfaces: without(type.interfaces) })],
+};
+
+test("what breaks clients is what the reference says", async () => {
+  const document = parse(print(parse(await (await fetch(`${server.url}/schema.graphql`)).text())));
+  const places = [];
+  visit(document, { enter: (node) => void (alterations[node.kind] ?? []).forEach((alter) => places.push([node, alter])) });
+  let compared = 0;
+  const verdicts = new Set();
+  for (let place = 0; place < places.length; place += 11) {
+    const [altered, alter] = places[place];
+    const old = visit(document, { enter: (node) => (node === altered ? alter(node) : undefined) });
+    let before;
+    try {
+      before = buildASTSchema(old);
+    } catch {
+      continue;
+    }
+    if (validateSchema(before).length > 0) continue;
+    const file = join(server.folder, "old.graphql");
+    await writeFile(file, print(old));
+    const run = spawnSync(BINARY, ["schema", "--check", file], { encoding: "utf8" });
+    const said = (weight) => run.stdout.split("\n").filter((line) => line.startsWith(weight)).length;
+    const expected = [findBreakingChanges(before, schema).length, findDangerousChanges(before, schema).length];
+    assert.deepEqual([said("breaking"), said("dangerous")], expected, `${print(altered)}\n${run.stdout}${run.stderr}`);
+    assert.equal(run.status, expected[0] > 0 ? 1 : 0);
+    verdicts.add(expected.join());
+    compared += 1;
+  }
+  assert.ok(compared > 40 && verdicts.size > 3, `${compared} ${[...verdicts]}`);
+});
