@@ -109,12 +109,12 @@ export class Session {
 
   /** Goes on with these tokens, from an operation that was sent elsewhere, such as `changePassword`. */
   async take(tokens: TokensFragment): Promise<void> {
+    if (tokens.refreshToken) await this.#vault?.save(tokens.refreshToken);
     const now = this.#now();
     // A clock that is wrong, or a token that is short, makes a refresh every now and then, not one with each request.
     const dueAt = Math.max(Date.parse(tokens.accessTokenExpiresAt) - AHEAD, now + AHEAD);
     this.#access = { token: tokens.accessToken, dueAt };
     this.#over = false;
-    if (tokens.refreshToken) await this.#vault?.save(tokens.refreshToken);
   }
 
   async #refresh(): Promise<string | undefined> {

@@ -27,7 +27,7 @@ const CreateTenant = graphql(`
 export interface Server {
   url: string;
   /** Kills the service and starts it again over the same data, on the same port. */
-  restart(between?: () => void): Promise<void>;
+  restart(): Promise<void>;
 }
 
 function binary(): string {
@@ -61,24 +61,25 @@ async function serve(folder: string, listen: string, env: Record<string, string>
 
 export async function start(t: TestContext, env: Record<string, string> = {}): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "guestlist-example-"));
-  let running = await serve(folder, "127.0.0.1:0", env);
+  let running: Awaited<ReturnType<typeof serve>> | undefined;
   t.after(async () => {
-    await running.kill();
+    await running?.kill();
     await rm(folder, { recursive: true, force: true });
   });
+  running = await serve(folder, "127.0.0.1:0", env);
+  const { url, kill } = running;
   const superuser = ["create-superuser", "--email", EMAIL, "--password-stdin"];
   const command = spawn(binary(), superuser, { cwd: folder, env: cheap, stdio: ["pipe", "ignore", "inherit"] });
   command.stdin.end(PASSWORD);
   await once(command, "exit");
-  const session = await signedIn({ url: running.url });
-  const to = { url: running.url, fetch, headers: bearer(session.accessToken) };
+  const session = await signedIn({ url });
+  const to = { url, fetch, headers: bearer(session.accessToken) };
   await send(to, CreateTenant, { input: { name: "Acme", slug: "acme" } });
   return {
-    url: running.url,
-    async restart(between) {
-      await running.kill();
-      between?.();
-      running = await serve(folder, new URL(running.url).host.replace("localhost", "127.0.0.1"), env);
+    url,
+    async restart() {
+      await kill();
+      running = await serve(folder, `127.0.0.1:${new URL(url).port}`, env);
     },
   };
 }

@@ -46,6 +46,17 @@ test("in a browser the refresh token is in a cookie, and a page that is loaded a
   assert.equal(over.length, 1);
 });
 
+test("tabs that refresh at the same moment both go on", async (t) => {
+  const origin = "https://app.example.com";
+  const { url } = await start(t, { GUESTLIST_ALLOWED_ORIGINS: origin });
+  const { fetch } = browser(origin);
+  await signedIn({ url, fetch, refreshToken: "cookie" });
+  const tabs = Array.from({ length: 3 }, () => new Session({ url, fetch, refreshToken: "cookie" }));
+  for (let round = 0; round < 2; round += 1) {
+    for (const token of await Promise.all(tabs.map((tab) => tab.resume()))) assert.ok(token);
+  }
+});
+
 test("elsewhere it is in a vault, and a program that begins again goes on", async (t) => {
   const { url } = await start(t);
   const vault = memoryVault();
