@@ -39,6 +39,7 @@ export async function* invitationEvents(
 /** The events of one connection. Where its access token has ended, the next one has another. */
 async function* connection(session: Session, after: string | undefined, signal: AbortSignal) {
   const token = await session.token();
+  if (signal.aborted) return;
   const client = createClient({ url: session.url, fetchFn: session.fetch, headers: bearer(token), retryAttempts: 0 });
   const query = print(InvitationEvents);
   const stream = client.iterate<InvitationEventsSubscription>({ query, variables: { after: after ?? null } });
@@ -65,7 +66,13 @@ function passing(error: unknown): boolean {
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((done) => {
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), done()), { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
   });
 }

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { graphql } from "../src/gql/index.js";
@@ -33,7 +33,7 @@ export interface Server {
 function binary(): string {
   const path = process.env["GUESTLIST_BINARY"];
   if (!path) throw new Error("Set GUESTLIST_BINARY to the program of the service.");
-  return path;
+  return resolve(path);
 }
 
 const cheap = { GUESTLIST_ARGON2_M: "8", GUESTLIST_ARGON2_T: "1" };
