@@ -1,5 +1,6 @@
 //! Clients and audits that were written elsewhere, against the real binary: `tests/clients` holds programs for Node.js, which
-//! are installed from their lock file and run by `node --test`. Arguments name the files to run, by a part of their name.
+//! are installed from their lock file and run by `node --test`, and `examples/client-ts` brings its own tests. Arguments name the
+//! files to run, by a part of their name.
 
 #![expect(
     clippy::print_stdout,
@@ -13,33 +14,60 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
+/// Oldest Node.js that runs them.
+const NODE: u32 = 20;
+
 fn main() -> ExitCode {
-    let works =
-        |program: &str| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
-    if !works("node") || !works("npm") {
-        return not_here(
-            "Node.js and npm are not installed here.\nInstall them (Debian: apt-get install nodejs npm)",
-        );
+    if version("node").is_none_or(|major| major < NODE) || version("npm").is_none() {
+        return not_here(&format!("Node.js {NODE} or later and npm are not installed here.\nInstall them"));
     }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
-    let files = lay_out(&source, &place);
-    if !install(&place) || !explorer() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (clients, example) = (tmp.join("clients"), tmp.join("client-ts"));
+    let files = lay_out(&root.join("tests/clients"), &clients);
+    lay_out(&root.join("examples/client-ts"), &example);
+    if !install(&clients) || !install(&example) || !explorer() {
         return not_here("npm could not install what the clients need: see above");
     }
     let asked: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let wanted = |file: &PathBuf| {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        name.ends_with(".test.mjs") && (asked.is_empty() || asked.iter().any(|part| name.contains(part)))
-    };
-    let files: Vec<PathBuf> = files.into_iter().filter(wanted).collect();
-    if files.is_empty() {
-        return ExitCode::SUCCESS;
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|part| name.contains(part.as_str()));
+    let files: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.ends_with(".test.mjs") && wanted(&name)
+        })
+        .collect();
+    let mut good = true;
+    if !files.is_empty() {
+        println!("\nclients and audits that were written elsewhere, by Node.js");
+        let mut command = Command::new("node");
+        command.args(["--test", "--test-reporter=tap"]).args(&files).current_dir(&clients);
+        good &= report(command, root);
     }
-    println!("\nclients and audits that were written elsewhere, by Node.js");
-    let mut command = Command::new("node");
-    command.args(["--test", "--test-reporter=tap"]).args(&files).current_dir(&place);
-    let ran = command.env("GUESTLIST_BINARY", env!("CARGO_BIN_EXE_guestlist")).output().expect("node runs");
+    if wanted("client-ts") {
+        println!("\nthe example in TypeScript: types from the schema, urql, Apollo, live events");
+        let mut command = Command::new("npm");
+        command.args(["test", "--silent"]).current_dir(&example);
+        good &= report(command, root);
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Major version of a program, if it is there.
+fn version(program: &str) -> Option<u32> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.trim().trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+/// Runs tests of Node.js to their end and says in the test runner's words how they went.
+fn report(mut command: Command, root: &Path) -> bool {
+    command
+        .env("GUESTLIST_BINARY", env!("CARGO_BIN_EXE_guestlist"))
+        .env("GUESTLIST_EXAMPLES", root.join("examples"))
+        .env("GUESTLIST_SCHEMA", root.join("schema.graphql"));
+    let ran = command.output().expect("Node.js runs");
     let (report, said) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     if report.contains("# SKIP Chromium") {
         let line = "*".repeat(78);
@@ -54,19 +82,25 @@ fn main() -> ExitCode {
         |what: &str| report.lines().find_map(|line| line.strip_prefix(what)).unwrap_or("0").to_owned();
     let verdict = if ran.status.success() { "ok" } else { "FAILED" };
     println!("test result: {verdict}. {} passed; {} failed", count("# pass "), count("# fail "));
-    if ran.status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ran.status.success()
 }
 
-/// Copies the programs to where npm may install beside them, and returns them in order.
+/// Copies a folder to where npm may install beside its files, and returns those at its top in order. What npm, or an earlier run,
+/// left in the source stays there.
 fn lay_out(source: &Path, place: &Path) -> Vec<PathBuf> {
     fs::create_dir_all(place).unwrap();
     let mut files = Vec::new();
     for entry in fs::read_dir(source).unwrap() {
         let path = entry.unwrap().path();
+        let name = path.file_name().unwrap_or_default();
+        let copy = place.join(name);
         if path.is_file() {
-            let copy = place.join(path.file_name().unwrap_or_default());
             fs::copy(&path, &copy).unwrap();
             files.push(copy);
+        } else if name != "node_modules" && name != "dist" && name != "gql" {
+            // A file that is gone from the source must not be run.
+            let _ = fs::remove_dir_all(&copy);
+            lay_out(&path, &copy);
         }
     }
     files.sort();
