@@ -37,7 +37,6 @@ const UP: &[&str] = &[
     "CREATE INDEX webhook_delivery_list_idx ON webhook_delivery (endpoint_id, id)",
     "CREATE INDEX webhook_delivery_due_idx ON webhook_delivery (next_attempt_at) WHERE next_attempt_at IS NOT NULL",
     "CREATE INDEX webhook_delivery_done_idx ON webhook_delivery (created_at) WHERE next_attempt_at IS NULL",
-    "CREATE INDEX webhook_delivery_tenant_idx ON webhook_delivery (tenant_id)",
 ];
 
 migration!();

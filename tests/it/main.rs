@@ -54,3 +54,4 @@ mod throttles;
 mod timing;
 mod tokens;
 mod walkthrough;
+mod webhooks;

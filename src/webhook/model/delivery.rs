@@ -233,7 +233,3 @@ pub(in crate::webhook) async fn release_leases(db: &impl ConnectionTrait) -> Res
         .filter(Column::State.is_in(OPEN));
     update.exec(db).await.map(drop)
 }
-
-pub(in crate::webhook) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
-    Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
-}

@@ -267,6 +267,7 @@ pub(in crate::webhook) async fn delete(
     Entity::delete_many().filter(Column::Id.eq(id)).exec(db).await.map(drop)
 }
 
+/// Deletes every endpoint of a tenant; their deliveries go with them.
 pub(in crate::webhook) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
 }

@@ -148,7 +148,13 @@ async fn attempt(app: &App, row: WebhookDelivery) -> Result<()> {
         }
         None => record(app, &row, &gone("The event is gone.")).await,
         Some(event) => {
-            let answer = app.webhooks.post(&endpoint.url, post(app, &endpoint, row.id, &event)?).await;
+            let answer = match post(app, &endpoint, row.id, &event) {
+                Ok(post) => app.webhooks.post(&endpoint.url, post).await,
+                Err(error) => {
+                    tracing::error!(endpoint = %endpoint.id.global(), cause = ?error, "a webhook cannot be signed");
+                    Answer::none("It could not be signed; the logs say why.")
+                }
+            };
             finish(app, &endpoint, &row, answer).await
         }
     }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::fault;
 use crate::app::App;
 use crate::error::Result;
 use crate::event::{self, Event};
@@ -22,28 +21,31 @@ pub(super) fn wants(kinds: &Value, kind: &str) -> bool {
 /// Makes deliveries of what was recorded since the last time, and says how many.
 ///
 /// # Errors
-/// Whatever the database says; what was made for an endpoint stays.
+/// Whatever the database says; an endpoint that cannot be fed stops no other one.
 pub async fn feed_due(app: &App) -> Result<usize> {
     let endpoints = endpoint::enabled_all_tenants(app.db.reader()).await?;
     if endpoints.is_empty() {
         return Ok(0);
     }
     event::service::seal_due(app).await?;
-    let mut made = 0;
+    let (mut made, mut failure) = (0, None);
     for some in endpoints.chunks(crate::db::ROWS) {
         let mut tenants: Vec<TenantId> = some.iter().map(|endpoint| endpoint.tenant_id).collect();
         tenants.dedup();
         let heads = event::service::heads(app.db.reader(), &tenants).await?;
         for endpoint in some {
             if heads.get(&endpoint.tenant_id).is_some_and(|head| *head > endpoint.position) {
-                made += feed(app, endpoint).await?;
+                match feed(app, endpoint).await {
+                    Ok(count) => made += count,
+                    Err(error) => failure = Some(error),
+                }
             }
         }
     }
     if made > 0 {
         app.webhooks_waiting.notify_one();
     }
-    Ok(made)
+    failure.map_or(Ok(made), Err)
 }
 
 /// Feeds one endpoint up to the end of the chain, or until somebody else does.
@@ -62,7 +64,7 @@ async fn feed(app: &App, endpoint: &WebhookEndpoint) -> Result<usize> {
         if !endpoint::advance(&txn, endpoint.id, position, end).await? {
             return Ok(made);
         }
-        delivery::insert_many(&txn, rows).await.map_err(fault)?;
+        delivery::insert_many(&txn, rows).await?;
         txn.commit().await?;
         position = end;
         made += count;

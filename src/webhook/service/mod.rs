@@ -114,7 +114,6 @@ pub async fn visible_delivery(
 /// # Errors
 /// Whatever the database says.
 pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
-    delivery::erase(db, tenant).await?;
     Ok(endpoint::erase(db, tenant).await?)
 }
 

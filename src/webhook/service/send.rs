@@ -50,6 +50,7 @@ type Lookup = fn(String, u16) -> Found;
 pub struct Client {
     allow_private: bool,
     lookup: Lookup,
+    patience: Duration,
     tls: OnceLock<Option<Arc<ClientConfig>>>,
 }
 
@@ -81,7 +82,8 @@ impl Client {
     /// A client that stays out of private networks, unless it may go there.
     #[must_use]
     pub fn new(allow_private: bool) -> Self {
-        Self { allow_private, lookup: |name, port| Box::pin(resolve(name, port)), tls: OnceLock::new() }
+        let lookup = |name, port| -> Found { Box::pin(resolve(name, port)) };
+        Self { allow_private, lookup, patience: PATIENCE, tls: OnceLock::new() }
     }
 
     /// A URL that can be posted to, as far as it says so itself.
@@ -99,12 +101,12 @@ impl Client {
 
     /// Makes one attempt. The URL is looked at again: what is allowed may have changed since it was kept.
     pub(super) async fn post(&self, url: &str, post: Post) -> Answer {
-        let Ok(url) = self.parse(url) else { return failed(UNREACHABLE.to_owned()) };
-        let deadline = Instant::now() + PATIENCE;
+        let Ok(url) = self.parse(url) else { return Answer::none(UNREACHABLE) };
+        let deadline = Instant::now() + self.patience;
         let mut connection = JoinSet::new();
         match timeout_at(deadline, self.exchange(&url, post, &mut connection)).await {
-            Err(_) => failed("There was no answer within 15 seconds.".to_owned()),
-            Ok(Err(why)) => failed(why),
+            Err(_) => Answer::none("There was no answer in time."),
+            Ok(Err(why)) => Answer::none(&why),
             Ok(Ok(response)) => {
                 let status = response.status().as_u16();
                 let mut kept = Vec::new();
@@ -190,8 +192,11 @@ async fn resolve(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((name, port)).await?.collect())
 }
 
-fn failed(reply: String) -> Answer {
-    Answer { status: None, reply: text::clip(&reply, REPLY_MAX) }
+impl Answer {
+    /// There was none.
+    pub(super) fn none(why: &str) -> Self {
+        Self { status: None, reply: text::clip(why, REPLY_MAX) }
+    }
 }
 
 fn request(url: &Url, post: Post) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
@@ -231,6 +236,106 @@ async fn read(response: Response<Incoming>, kept: &mut Vec<u8>) {
         let Some(Ok(frame)) = body.frame().await else { return };
         if let Some(data) = frame.data_ref() {
             kept.extend_from_slice(&data[..data.len().min(REPLY_MAX - kept.len())]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::ServerConfig;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    /// A name server under a stranger's hand.
+    fn to_loopback(_: String, port: u16) -> Found {
+        Box::pin(async move {
+            Ok(["127.0.0.1", "::1", "169.254.169.254", "10.0.0.1"]
+                .map(|ip| SocketAddr::new(ip.parse().unwrap(), port))
+                .into())
+        })
+    }
+
+    fn post() -> Post {
+        let body = Bytes::from_static(b"{}");
+        Post { id: "whd_1".to_owned(), timestamp: 1, signature: "v1,x".to_owned(), body }
+    }
+
+    async fn listen() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    #[tokio::test]
+    async fn t63_a_name_that_resolves_into_a_private_network_is_not_connected_to() {
+        let (listener, port) = listen().await;
+        let client = Client { lookup: to_loopback, ..Client::new(false) };
+        let url = format!("https://hooks.example.com:{port}/");
+        assert!(!client.resolves(&client.parse(&url).unwrap()).await);
+        assert_eq!(client.post(&url, post()).await, Answer::none(UNREACHABLE));
+        let listener = listener.into_std().unwrap();
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "nobody came");
+        // The same name, where private networks are allowed, leads there.
+        let allowed = Client { lookup: to_loopback, ..Client::new(true) };
+        assert!(allowed.resolves(&allowed.parse(&url).unwrap()).await);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_that_of_the_name_and_of_an_authority_that_is_known() {
+        let made = rcgen::generate_simple_self_signed(vec!["hooks.example.com".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config =
+            config.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        let (listener, port) = listen().await;
+        tokio::spawn(async move {
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let _ = stream.read(&mut [0; 4_096]).await;
+                let _ = stream.write_all(b"HTTP/1.1 204 Fine\r\n\r\n").await;
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let knowing =
+            Client { lookup: to_loopback, tls: OnceLock::from(trusting(roots)), ..Client::new(true) };
+        let answer = knowing.post(&format!("https://hooks.example.com:{port}/"), post()).await;
+        assert_eq!(answer, Answer { status: Some(204), reply: String::new() });
+        for url in [format!("https://other.example.com:{port}/"), format!("https://127.0.0.1:{port}/")] {
+            let answer = knowing.post(&url, post()).await;
+            assert!(answer.status.is_none() && answer.reply.starts_with("TLS failed"), "{url} {answer:?}");
+        }
+        let nobody = OnceLock::from(trusting(RootCertStore::empty()));
+        let unknowing = Client { lookup: to_loopback, tls: nobody, ..Client::new(true) };
+        let answer = unknowing.post(&format!("https://hooks.example.com:{port}/"), post()).await;
+        assert!(answer.reply.starts_with("TLS failed: invalid peer certificate"), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_ends_is_an_answer_and_none_is_none() {
+        for (said, status, reply) in [
+            ("HTTP/1.1 200 Fine\r\ncontent-length: 9999\r\n\r\nthanks\u{7}", Some(200), "thanks"),
+            ("HTTP/1.1 200 Fine\r\n", None, "There was no answer in time."),
+            ("", None, "There was no answer in time."),
+            ("220 mail.example.com ESMTP\r\n", None, "The answer was no HTTP, or broke off."),
+        ] {
+            let (listener, port) = listen().await;
+            let server = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.write_all(said.as_bytes()).await.unwrap();
+                // Held open until the other side has had enough.
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            });
+            let client = Client { patience: Duration::from_millis(300), ..Client::new(true) };
+            let answer = client.post(&format!("http://127.0.0.1:{port}/"), post()).await;
+            assert_eq!(answer, Answer { status, reply: reply.to_owned() }, "{said}");
+            server.await.unwrap();
         }
     }
 }
