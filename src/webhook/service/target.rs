@@ -23,8 +23,8 @@ pub(super) fn parse(text: &str, allow_private: bool) -> Result<Url> {
     let Ok(mut url) = Url::parse(text.trim()) else {
         return refused("Give a URL such as https://app.example.com/hooks.");
     };
-    let encrypted = url.scheme() == "https";
-    if !encrypted && !(allow_private && url.scheme() == "http") {
+    let scheme_fits = url.scheme() == "https" || allow_private && url.scheme() == "http";
+    if !scheme_fits {
         return refused("A webhook is posted by https only.");
     }
     if !url.username().is_empty() || url.password().is_some() {
