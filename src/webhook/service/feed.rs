@@ -54,16 +54,18 @@ async fn feed(app: &App, endpoint: &WebhookEndpoint) -> Result<usize> {
     loop {
         let events = event::service::behind(app, endpoint.tenant_id, position, "", BATCH).await?;
         let Some(end) = events.last().and_then(|event| event.position) else { return Ok(made) };
-        let rows: Vec<WebhookDelivery> = events
-            .iter()
-            .filter(|event| wants(&endpoint.event_kinds, &event.kind))
-            .map(|event| delivery_of(app, endpoint, event))
-            .collect();
-        let count = rows.len();
         let txn = app.db.begin_write().await?;
         if !endpoint::advance(&txn, endpoint.id, position, end).await? {
             return Ok(made);
         }
+        // What it wants may have changed since it was read; from here on it is locked.
+        let Some(present) = endpoint::by_id_all_tenants(&txn, endpoint.id).await? else { return Ok(made) };
+        let rows: Vec<WebhookDelivery> = events
+            .iter()
+            .filter(|event| wants(&present.event_kinds, &event.kind))
+            .map(|event| delivery_of(app, &present, event))
+            .collect();
+        let count = rows.len();
         delivery::insert_many(&txn, rows).await?;
         txn.commit().await?;
         position = end;
