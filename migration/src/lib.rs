@@ -49,6 +49,7 @@ mod m0011_rate_limit;
 mod m0012_reset_intake;
 mod m0013_outbox_hold;
 mod m0014_event_seal;
+mod m0015_idempotency;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_reset_intake::Migration),
             Box::new(m0013_outbox_hold::Migration),
             Box::new(m0014_event_seal::Migration),
+            Box::new(m0015_idempotency::Migration),
         ]
     }
 }
@@ -80,6 +82,7 @@ impl MigratorTrait for Migrator {
 pub const TABLES: &[&str] = &[
     "outbox_hold",
     "rate_limit",
+    "idempotency",
     "signing_key",
     "event",
     "reset_intake",

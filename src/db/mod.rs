@@ -6,6 +6,7 @@
 
 mod backup;
 mod migrate;
+pub mod once;
 mod place;
 mod stamp;
 
@@ -164,7 +165,9 @@ impl Db {
             },
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(immediate).await
+        let txn = self.writer.begin_with_options(immediate).await?;
+        once::claim(&txn).await?;
+        Ok(txn)
     }
 
     /// The present as leases count it: the database's own time, so that replicas with clocks that disagree do not take

@@ -9,6 +9,7 @@
 mod answer;
 mod events;
 mod media;
+mod once;
 mod outcome;
 mod parameters;
 mod prepare;
@@ -112,7 +113,8 @@ pub(in crate::http) async fn inside(
     variables: Value,
 ) -> Option<async_graphql::Response> {
     let parameters = Parameters::inside(query, variables);
-    let caller = Caller { who: Who::Known(actor), cookie, large: false, reading: false, streaming: false };
+    let caller =
+        Caller { who: Who::Known(actor), cookie, large: false, reading: false, streaming: false, key: None };
     prepare(state, parameters, caller).await.ok()?.execute(state).await
 }
 
@@ -145,9 +147,13 @@ async fn perform(
         Ok(cookie) => cookie,
         Err(message) => return answer.errors(StatusCode::FORBIDDEN, Refused::one("FORBIDDEN", message)),
     };
+    let key = match once::key(request) {
+        Ok(key) => key,
+        Err(message) => return answer.bad(StatusCode::BAD_REQUEST, message),
+    };
     let origin = origin(state, request, answer.request_id.clone());
     let who = Who::Bearer(bearer(request).map(str::to_owned), origin);
-    let caller = Caller { who, cookie, large, reading, streaming: answer.media == Media::Events };
+    let caller = Caller { who, cookie, large, reading, streaming: answer.media == Media::Events, key };
     let span = tracing::info_span!("graphql", request_id = answer.request_id);
     let task = {
         let (state, answer) = (state.clone(), answer.clone());
