@@ -24,6 +24,7 @@ use tracing::Instrument as _;
 
 use self::answer::Answer;
 use self::media::{Media, is_json};
+pub(super) use self::outcome::Said;
 use self::parameters::Parameters;
 use self::prepare::{Caller, Ended, Who, prepare};
 use super::State;
@@ -31,6 +32,7 @@ use super::gate::Refused;
 use super::session_cookie;
 use super::wrap::{RequestId, client};
 use crate::actor::{Actor, Origin};
+use crate::error::ErrorCode;
 use crate::graphql::SessionCookie;
 
 /// Longest user agent that is kept, in bytes.
@@ -182,10 +184,14 @@ fn bearer(request: &Request) -> Option<&str> {
 async fn respond(state: &State, parameters: Parameters, caller: Caller, answer: &Answer) -> Response {
     match prepare(state, parameters, caller).await {
         Ok(prepared) if answer.media == Media::Events => events::stream(state, prepared, answer),
-        Ok(prepared) => match prepared.execute(state).await {
-            Some(response) => answer.executed(response),
-            None => answer.late(),
-        },
+        Ok(mut prepared) => {
+            let mut said = std::mem::take(&mut prepared.said);
+            let executed = prepared.execute(state).await;
+            said.outcome = Some(executed.as_ref().map_or(ErrorCode::Overloaded.as_str(), outcome::of));
+            let mut response = executed.map_or_else(|| answer.late(), |response| answer.executed(response));
+            response.extensions_mut().insert(said);
+            response
+        }
         Err(Ended::Refused(refused)) if answer.media == Media::Events => events::refused(refused, answer),
         Err(Ended::Answered(found)) if answer.media == Media::Events => events::one(&found),
         Err(ended) => answer.ended(ended, state.app.config.body_limit),

@@ -8,8 +8,9 @@ use async_graphql::{PathSegment, Pos, Request as GraphQLRequest, Response as Gra
 use poem::http::StatusCode;
 use serde_json::Value;
 
+use super::once;
+use super::outcome::{self, Said};
 use super::parameters::Parameters;
-use super::{once, outcome};
 use crate::actor::{Actor, Origin};
 use crate::app::App;
 use crate::auth;
@@ -66,6 +67,8 @@ pub(super) struct Prepared {
     name: Option<String>,
     pub(super) kind: Kind,
     mark: Option<Mark>,
+    /// What the log says of it.
+    pub(super) said: Said,
 }
 
 /// Finds out who asks and whether the document may run.
@@ -108,8 +111,9 @@ pub(super) async fn prepare(
             if !introspection {
                 request = request.disable_introspection();
             }
+            let said = Said::of(&actor, Gate::field(&checked, name.as_deref()));
             let request = request.data(actor).data(loader(&state.app)).data(caller.cookie);
-            Ok(Prepared { request, checked, name, kind, mark })
+            Ok(Prepared { request, checked, name, kind, mark, said })
         }
     }
 }
