@@ -170,6 +170,21 @@ impl Db {
         Ok(txn)
     }
 
+    /// Name and version of the database that answers.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn server_version(&self) -> Result<String, DbErr> {
+        let (name, query) = match self.reader.get_database_backend() {
+            DbBackend::Sqlite => ("SQLite", "SELECT sqlite_version() AS version"),
+            _ => ("PostgreSQL", "SELECT current_setting('server_version') AS version"),
+        };
+        let statement = Statement::from_string(self.reader.get_database_backend(), query);
+        let row = self.reader.query_one_raw(statement).await?;
+        let version: String = row.map_or_else(|| Ok(String::new()), |row| row.try_get("", "version"))?;
+        Ok(format!("{name} {version}"))
+    }
+
     /// The present as leases count it: the database's own time, so that replicas with clocks that disagree do not take
     /// each other's work. One process alone, or a clock that stands still, is its own measure.
     ///

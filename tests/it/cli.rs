@@ -4,8 +4,8 @@ use std::process::Output;
 
 use tempfile::TempDir;
 
-use crate::support::PASSWORD;
 use crate::support::process::{Serving, command, run, run_with_input, stderr, stdout};
+use crate::support::{PASSWORD, database};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -156,6 +156,30 @@ fn completions_are_printed_for_every_shell() {
         let printed = run(folder.path(), &["completions", shell]);
         assert!(stdout(&printed).contains(says) && stdout(&printed).contains("create-superuser"), "{shell}");
     }
+}
+
+#[test]
+fn manual_pages_are_written_and_info_says_what_there_is_without_making_it() {
+    let folder = folder();
+    assert_eq!(code(&run(folder.path(), &["man", "."])), 0);
+    for page in ["guestlist.1", "guestlist-serve.1", "guestlist-mail-list.1"] {
+        let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(".SH NAME") && text.contains("guestlist"), "{page}");
+    }
+    let info = || -> serde_json::Value {
+        serde_json::from_str(&stdout(&run(folder.path(), &["info", "--json"]))).unwrap()
+    };
+    let postgres = database::of_folder(folder.path()).is_some();
+    let before = info();
+    assert_eq!(before["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(before["databaseServer"].is_null(), !postgres, "{before}");
+    assert!(!folder.path().join("data/guestlist.db").exists());
+    assert_eq!(code(&run(folder.path(), &["migrate"])), 0);
+    let after = info();
+    assert_eq!(after["pendingMigrations"], 0, "{after}");
+    let server = if postgres { "PostgreSQL" } else { "SQLite" };
+    assert!(after["databaseServer"].as_str().unwrap().starts_with(server));
+    assert!(stdout(&run(folder.path(), &["info"])).contains("captured, not sent"));
 }
 
 #[tokio::test]
