@@ -242,6 +242,10 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
 /// commit is none. Such a connection is closed, and the next one begins anew.
 async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> bool {
     use sqlx::Connection as _;
+    // What the driver counts as closed was closed; a rollback that is still under way is waited for below.
+    if !connection.is_in_transaction() {
+        return true;
+    }
     let probe = match connection.begin_with("BEGIN").await {
         Ok(transaction) => transaction.rollback().await,
         Err(error) => Err(error),
