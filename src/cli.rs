@@ -5,6 +5,7 @@ mod actions;
 mod admin;
 mod demo;
 mod import;
+mod info;
 mod operate;
 mod output;
 mod post;
@@ -184,6 +185,17 @@ Rows that stand already are left as they are, so that it is safe to run it again
         /// Shell to complete in
         shell: clap_complete::Shell,
     },
+    /// Write manual pages to a folder, one for each command
+    Man {
+        /// Folder that exists
+        folder: PathBuf,
+    },
+    /// Print what this binary is and what it works with
+    Info {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the settings in force, with secrets hidden
     Config {
         /// Print a .env file with every setting and its default instead
@@ -311,6 +323,8 @@ async fn run(cli: Cli) -> Outcome {
         }
         Command::Backup { file } => operate::backup(&options, &file).await,
         Command::Completions { shell } => operate::completions(shell, &mut Cli::command()),
+        Command::Man { folder } => operate::man(&folder, Cli::command()),
+        Command::Info { json } => info::info(&options, json).await,
         Command::Config { example } => operate::config(&options, example),
     }
 }

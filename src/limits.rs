@@ -86,15 +86,65 @@ pub async fn try_reserve(
     if granted > 0 && limit.most > 0 {
         return Ok(None);
     }
+    full(app, db, limit, &key).await.map(Some)
+}
+
+/// Reserves one attempt of each limit for its subject, in one statement. `Some` names the first of them that is full, by its place,
+/// and says how long to wait: the caller takes the transaction back then, and with it what was reserved of the others.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn reserve_all(
+    app: &App,
+    db: &impl ConnectionTrait,
+    wanted: &[(Limit, &str)],
+) -> Result<Option<(usize, Duration)>> {
+    let now = app.clock.now();
+    let keys: Vec<String> =
+        wanted.iter().map(|(limit, subject)| app.keys.limiter_key(limit.bucket, subject)).collect();
+    let mut values = vec![Value::from(now)];
+    let (mut rows, mut most) = (Vec::new(), Vec::new());
+    for ((limit, _), key) in wanted.iter().zip(&keys) {
+        let n = values.len();
+        rows.push(format!("(${}, 1, ${})", n + 1, n + 2));
+        most.push(format!("WHEN ${} THEN {}", n + 1, limit.most));
+        values.extend([Value::from(key.clone()), Value::from(now + limit.window)]);
+    }
+    let statement = format!(
+        "INSERT INTO rate_limit (key, used, window_ends_at) VALUES {}
+         ON CONFLICT (key) DO UPDATE SET
+           used = CASE WHEN rate_limit.window_ends_at <= $1 THEN 1 ELSE rate_limit.used + 1 END,
+           window_ends_at = CASE WHEN rate_limit.window_ends_at <= $1 THEN excluded.window_ends_at
+                            ELSE rate_limit.window_ends_at END
+         WHERE rate_limit.window_ends_at <= $1 OR rate_limit.used < CASE rate_limit.key {} END
+         RETURNING key",
+        rows.join(", "),
+        most.join(" ")
+    );
+    let backend = db.get_database_backend();
+    let mut granted = HashSet::new();
+    for row in db.query_all_raw(Statement::from_sql_and_values(backend, statement, values)).await? {
+        granted.insert(row.try_get::<String>("", "key")?);
+    }
+    for (place, (limit, _)) in wanted.iter().enumerate() {
+        if limit.most == 0 || !granted.contains(&keys[place]) {
+            return Ok(Some((place, full(app, db, *limit, &keys[place]).await?)));
+        }
+    }
+    Ok(None)
+}
+
+/// How long to wait for a window that is full.
+async fn full(app: &App, db: &impl ConnectionTrait, limit: Limit, key: &str) -> Result<Duration, DbErr> {
+    metrics::limited(limit.bucket, 1);
     let select = Statement::from_sql_and_values(
-        backend,
+        db.get_database_backend(),
         "SELECT window_ends_at FROM rate_limit WHERE key = $1",
         [Value::from(key)],
     );
-    metrics::limited(limit.bucket, 1);
     let ends = Window::find_by_statement(select).one(db).await?.map(|row| row.window_ends_at);
-    let wait = ends.map_or(limit.window, |ends| ends - now);
-    Ok(Some(Duration::from_secs(u64::try_from(wait.num_seconds()).unwrap_or_default() + 1)))
+    let wait = ends.map_or(limit.window, |ends| ends - app.clock.now());
+    Ok(Duration::from_secs(u64::try_from(wait.num_seconds()).unwrap_or_default() + 1))
 }
 
 /// What a window has left for `subject`, held until the transaction ends so that nobody else takes it meanwhile.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::app::App;
+use crate::db::once;
 use crate::error::Result;
 use crate::outbox::MailKind;
 use crate::telemetry::metrics;
@@ -126,6 +127,7 @@ async fn log_event_heads(app: App) -> Result<()> {
 }
 
 async fn prune(app: App) -> Result<()> {
+    once::prune(app.db.writer(), app.clock.now()).await?;
     limits::prune(&app).await
 }
 

@@ -56,8 +56,14 @@ pub async fn measure(report: &mut Report) {
     let (token, _) = server.sign_in("root@bench.test").await;
     let once = |query: &str| -> Run {
         median(|| {
-            Load { path: "/graphql", body: query.to_owned(), token: Some(&token), connections: 4, seconds: 3 }
-                .run(&server)
+            Load {
+                path: "/graphql",
+                body: query.to_owned(),
+                tokens: std::slice::from_ref(&token),
+                connections: 4,
+                seconds: 3,
+            }
+            .run(&server)
         })
     };
     let first = once(&page(""));

@@ -40,7 +40,7 @@ pub async fn login(report: &mut Report) {
     let me = Load {
         path: "/graphql",
         body: body("{ me { id } }"),
-        token: Some(&token),
+        tokens: std::slice::from_ref(&token),
         connections: 2,
         seconds: 4,
     };
@@ -49,7 +49,7 @@ pub async fn login(report: &mut Report) {
     let query = format!(
         "mutation {{ login(input: {{ email: \"root@bench.test\", password: \"{PASSWORD}\" }}) {{ tokens {{ accessToken }} userErrors {{ code }} }} }}"
     );
-    let logins = Load { path: "/graphql", body: body(&query), token: None, connections: 8, seconds: 4 };
+    let logins = Load { path: "/graphql", body: body(&query), tokens: &[], connections: 8, seconds: 4 };
     let alone = median(|| logins.run(&server));
     report.figure(
         "`login` at full load on one core, a second",
@@ -63,7 +63,7 @@ pub async fn login(report: &mut Report) {
             Load {
                 seconds: 15,
                 body: body(&query),
-                ..Load { path: "/graphql", body: String::new(), token: None, connections: 8, seconds: 15 }
+                ..Load { path: "/graphql", body: String::new(), tokens: &[], connections: 8, seconds: 15 }
             }
             .run(&server)
         });

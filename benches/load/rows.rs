@@ -5,11 +5,13 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::cluster::{Cluster, programs};
-use crate::process::{Server, administrator};
+use crate::process::{PASSWORD, Server, administrator};
 use crate::report::{Report, Target};
 use crate::wrk::{Load, Run, median};
 
 const SECONDS: u32 = 4;
+/// People who invite at once.
+const INVITERS: u32 = 16;
 /// Connections of a common load.
 const CONNECTIONS: u32 = 16;
 /// Quotas are counted and never reached.
@@ -17,6 +19,7 @@ const OPEN: &[(&str, &str)] = &[
     ("GUESTLIST_LIMIT_INVITES_PER_HOUR", "1000000000"),
     ("GUESTLIST_LIMIT_INVITES_PER_TENANT_DAY", "1000000000"),
     ("GUESTLIST_LIMIT_PENDING_PER_TENANT", "1000000000"),
+    ("GUESTLIST_LIMIT_LOGIN_PER_IP", "1000000000"),
 ];
 
 /// A request body with one operation.
@@ -42,12 +45,48 @@ pub async fn seed(server: &Server) -> (String, String) {
     (token, refresh)
 }
 
-fn load<'l>(path: &'l str, body: String, token: Option<&'l str>, connections: u32) -> Load<'l> {
-    Load { path, body, token, connections, seconds: SECONDS }
+fn inviter(number: u32) -> String {
+    format!("inviter{number}@bench.test")
+}
+
+/// People who invite, each into a tenant of their own: what two of them do at once is kept apart.
+async fn join(server: &Server, root: &str) {
+    let create = "mutation C($i: CreateTenantInput!) { createTenant(input: $i) { tenant { id } } }";
+    let invite = "mutation I($i: InviteInput!) { invite(input: $i) { link userErrors { code } } }";
+    let accept = "mutation A($i: AcceptInvitationInput!) { acceptInvitation(input: $i) { tokens { accessToken } userErrors { code } } }";
+    for number in 0..INVITERS {
+        let input = json!({ "i": { "name": "Bench", "slug": format!("bench-{number}") } });
+        let tenant = server.ask(Some(root), create, input).await["createTenant"]["tenant"]["id"].clone();
+        let input = json!({ "i": {
+            "email": inviter(number), "tenantId": tenant, "roleKey": "admin", "delivery": "LINK_ONLY"
+        } });
+        let invited = server.ask(Some(root), invite, input).await;
+        let link = invited["invite"]["link"].as_str().unwrap_or_else(|| panic!("{invited}"));
+        let token = link.split('#').nth(1).unwrap_or_default();
+        let input = json!({ "i": { "token": token, "name": "Inviter", "password": PASSWORD } });
+        let accepted = server.ask(None, accept, input).await;
+        assert!(accepted["acceptInvitation"]["tokens"].is_object(), "{accepted}");
+    }
+}
+
+/// Access tokens of those who invite, and the refresh token of one of them.
+async fn inviters(server: &Server) -> (Vec<String>, String) {
+    let mut tokens = Vec::new();
+    let mut last = String::new();
+    for number in 0..INVITERS {
+        let (access, refresh) = server.sign_in(&inviter(number)).await;
+        tokens.push(access);
+        last = refresh;
+    }
+    (tokens, last)
+}
+
+fn load<'l>(path: &'l str, body: String, tokens: &'l [String], connections: u32) -> Load<'l> {
+    Load { path, body, tokens, connections, seconds: SECONDS }
 }
 
 /// Sends a body to a server, three times; before and after, what it answers is looked at.
-fn measure(server: &Server, path: &str, body: &str, token: Option<&str>, connections: u32) -> Run {
+fn measure(server: &Server, path: &str, body: &str, tokens: &[String], connections: u32) -> Run {
     let look = || {
         let mut curl = std::process::Command::new("curl");
         let number = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
@@ -59,7 +98,7 @@ fn measure(server: &Server, path: &str, body: &str, token: Option<&str>, connect
             "@-",
             &format!("{}{path}", server.url),
         ]);
-        if let Some(token) = token {
+        if let Some(token) = tokens.first() {
             curl.args(["-H", &format!("Authorization: Bearer {token}")]);
         }
         let mut child = curl
@@ -77,13 +116,13 @@ fn measure(server: &Server, path: &str, body: &str, token: Option<&str>, connect
         assert!(!refused && !said.is_empty(), "{}: {said}", &body[..body.len().min(200)]);
     };
     look();
-    let run = measured(server, path, body, token, connections);
+    let run = measured(server, path, body, tokens, connections);
     look();
     run
 }
 
-fn measured(server: &Server, path: &str, body: &str, token: Option<&str>, connections: u32) -> Run {
-    median(|| load(path, body.to_owned(), token, connections).run(server))
+fn measured(server: &Server, path: &str, body: &str, tokens: &[String], connections: u32) -> Run {
+    median(|| load(path, body.to_owned(), tokens, connections).run(server))
 }
 
 /// A thousand people in one mutation; each `%d` is another number in each request.
@@ -97,20 +136,22 @@ async fn all(report: &mut Report, name: &str, folder: &Path, databases: (Option<
     administrator(folder, databases.0);
     let field = {
         let ceiling = Server::ceiling(databases.1);
-        let field = measure(&ceiling, "/graphql", &body("{ me }"), None, CONNECTIONS);
+        let field = measure(&ceiling, "/graphql", &body("{ me }"), &[], CONNECTIONS);
         report.plain(&format!("static field behind poem and async-graphql ({name})"), field);
         field
     };
     let ours = Server::guestlist(folder, databases.0, OPEN);
     let (token, _) = seed(&ours).await;
+    join(&ours, &token).await;
+    let token = [token];
     // The mails of the seed leave first, so that nothing else is going on.
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    let me = measure(&ours, "/graphql", &body(ME), Some(&token), CONNECTIONS);
+    let me = measure(&ours, "/graphql", &body(ME), &token, CONNECTIONS);
     let at_most = if databases.0.is_none() { 2.5 } else { 4.0 };
     report.cpu(&format!("`me` ({name})"), me, field, Target::AtMost(at_most));
-    let nobody = measure(&ours, "/graphql", &body("{ __typename }"), None, CONNECTIONS);
+    let nobody = measure(&ours, "/graphql", &body("{ __typename }"), &[], CONNECTIONS);
     report.cpu(&format!("`__typename` without a token ({name})"), nobody, field, Target::None);
-    let page = measure(&ours, "/graphql", &body(PAGE), Some(&token), CONNECTIONS);
+    let page = measure(&ours, "/graphql", &body(PAGE), &token, CONNECTIONS);
     report.cpu(
         &format!("page of 50 invitations with inviter, role, tenant, delivery ({name})"),
         page,
@@ -123,12 +164,12 @@ async fn all(report: &mut Report, name: &str, folder: &Path, databases: (Option<
     for connections in [1, CONNECTIONS] {
         let by_hand = {
             let ceiling = Server::ceiling(databases.1);
-            measure(&ceiling, "/insert", "", None, connections)
+            measure(&ceiling, "/insert", "", &[], connections)
         };
         let ours = Server::without_worker(folder, databases.0, OPEN);
         // Tokens are for the address they were given at, and every server has another port.
-        let (token, refresh) = ours.sign_in("root@bench.test").await;
-        let invite = measure(&ours, "/graphql", &body(INVITE), Some(&token), connections);
+        let (tokens, refresh) = inviters(&ours).await;
+        let invite = measure(&ours, "/graphql", &body(INVITE), &tokens, connections);
         let at_least = if databases.0.is_none() { 0.7 } else { 0.6 };
         let target = if connections > 1 { Target::AtLeast(at_least) } else { Target::None };
         report.rate(
@@ -144,12 +185,12 @@ async fn all(report: &mut Report, name: &str, folder: &Path, databases: (Option<
     }
     let by_hand = {
         let ceiling = Server::ceiling(databases.1);
-        measure(&ceiling, "/bulk", "", None, 1)
+        measure(&ceiling, "/bulk", "", &[], 1)
     };
     let ours = Server::without_worker(folder, databases.0, OPEN);
-    let (token, _) = ours.sign_in("root@bench.test").await;
+    let (tokens, _) = inviters(&ours).await;
     let before = ours.resident();
-    let many = measure(&ours, "/graphql", &thousand(), Some(&token), 1);
+    let many = measure(&ours, "/graphql", &thousand(), &tokens, 1);
     let target = Target::AtMost(2.0);
     report.inverse_rate(
         &format!("`inviteMany` of 1,000 ({name}) beside 3,000 rows in bulk by hand"),
@@ -176,7 +217,7 @@ fn refreshes(server: &Server, token: &str) -> Run {
             path = script.path().display(),
         );
         std::fs::write(script.path(), text).expect("it is written");
-        let load = load("/graphql", String::new(), None, 1);
+        let load = load("/graphql", String::new(), &[], 1);
         let before = server.cpu();
         let output = load.command(server, script.path()).output().expect("wrk runs");
         let spent = server.cpu() - before;

@@ -20,27 +20,25 @@ pub struct Run {
     pub p99: f64,
 }
 
-/// What is sent: a body in which `%d` is the number of the request, and a token.
+/// What is sent: a body in which `%d` is the number of the request, by one of these tokens after the other.
 pub struct Load<'l> {
     pub path: &'l str,
     pub body: String,
-    pub token: Option<&'l str>,
+    pub tokens: &'l [String],
     pub connections: u32,
     pub seconds: u32,
 }
 
 impl Load<'_> {
     fn script(&self) -> String {
-        let authorization = self
-            .token
-            .map(|token| format!("wrk.headers[\"Authorization\"] = \"Bearer {token}\"\n"))
-            .unwrap_or_default();
+        let tokens =
+            self.tokens.iter().map(|token| format!("\"Bearer {token}\"")).collect::<Vec<_>>().join(", ");
         let body = serde_json::to_string(&self.body).unwrap_or_default();
         // Numbers go on from run to run: the clock begins them.
         format!(
-            "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\n{authorization}\
-             local body = {body}\nlocal n = os.time() * 1000000\n\
-             request = function() n = n + 1; return wrk.format(nil, nil, nil, (body:gsub(\"%%d\", string.format(\"%d\", n)))) end\n\
+            "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\n\
+             local tokens = {{ {tokens} }}\nlocal body = {body}\nlocal n = os.time() * 1000000\n\
+             request = function() n = n + 1; if #tokens > 0 then wrk.headers[\"Authorization\"] = tokens[n % #tokens + 1] end; return wrk.format(nil, nil, nil, (body:gsub(\"%%d\", string.format(\"%d\", n)))) end\n\
              done = function(summary, latency)\n  io.write(string.format('RESULT {{\"requests\":%d,\"micros\":%d,\"p50\":%d,\"p99\":%d,\"errors\":%d}}\\n',\n\
              summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),\n\
              summary.errors.status + summary.errors.read + summary.errors.connect + summary.errors.timeout))\nend\n"

@@ -49,7 +49,8 @@ mod m0011_rate_limit;
 mod m0012_reset_intake;
 mod m0013_outbox_hold;
 mod m0014_event_seal;
-mod m0015_webhook;
+mod m0015_idempotency;
+mod m0016_webhook;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -73,7 +74,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_reset_intake::Migration),
             Box::new(m0013_outbox_hold::Migration),
             Box::new(m0014_event_seal::Migration),
-            Box::new(m0015_webhook::Migration),
+            Box::new(m0015_idempotency::Migration),
+            Box::new(m0016_webhook::Migration),
         ]
     }
 }
@@ -82,6 +84,7 @@ impl MigratorTrait for Migrator {
 pub const TABLES: &[&str] = &[
     "outbox_hold",
     "rate_limit",
+    "idempotency",
     "signing_key",
     "webhook_delivery",
     "webhook_endpoint",

@@ -242,6 +242,11 @@ pub(super) fn completions(shell: clap_complete::Shell, command: &mut clap::Comma
     Ok(())
 }
 
+pub(super) fn man(folder: &Path, command: clap::Command) -> Outcome {
+    clap_mangen::generate_to(command, folder)
+        .map_err(|error| Failure::new(Failure::FAILED, format!("{}: {error}", folder.display())))
+}
+
 /// Asks `/readyz` of the service that listens where the settings say.
 pub(super) async fn ready(options: &Options) -> Outcome {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

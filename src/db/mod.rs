@@ -6,6 +6,7 @@
 
 mod backup;
 mod migrate;
+pub mod once;
 mod place;
 mod stamp;
 
@@ -164,7 +165,24 @@ impl Db {
             },
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(immediate).await
+        let txn = self.writer.begin_with_options(immediate).await?;
+        once::claim(&txn).await?;
+        Ok(txn)
+    }
+
+    /// Name and version of the database that answers.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn server_version(&self) -> Result<String, DbErr> {
+        let (name, query) = match self.reader.get_database_backend() {
+            DbBackend::Sqlite => ("SQLite", "SELECT sqlite_version() AS version"),
+            _ => ("PostgreSQL", "SELECT current_setting('server_version') AS version"),
+        };
+        let statement = Statement::from_string(self.reader.get_database_backend(), query);
+        let row = self.reader.query_one_raw(statement).await?;
+        let version: String = row.map_or_else(|| Ok(String::new()), |row| row.try_get("", "version"))?;
+        Ok(format!("{name} {version}"))
     }
 
     /// The present as leases count it: the database's own time, so that replicas with clocks that disagree do not take
@@ -224,6 +242,10 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
 /// commit is none. Such a connection is closed, and the next one begins anew.
 async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> bool {
     use sqlx::Connection as _;
+    // What the driver counts as closed was closed; a rollback that is still under way is waited for below.
+    if !connection.is_in_transaction() {
+        return true;
+    }
     let probe = match connection.begin_with("BEGIN").await {
         Ok(transaction) => transaction.rollback().await,
         Err(error) => Err(error),

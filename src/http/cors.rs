@@ -12,7 +12,7 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, x-guestlist-session, graphql-require-preflight, apollo-require-preflight, \
      x-apollo-operation-name, apollographql-client-name, apollographql-client-version, idempotency-key",
 );
-const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after");
+const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after, idempotent-replayed");
 /// How long a browser may remember the answer to its question, in seconds.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
 

@@ -37,8 +37,13 @@ fn published(name: &str, content_type: &str) -> Response {
     }
 }
 
+/// Whether the build found GraphiQL.
+pub(crate) fn holds_explorer() -> bool {
+    FILES.iter().all(|(name, _)| Published::get(name).is_some())
+}
+
 fn page(environment: Environment) -> Response {
-    if FILES.iter().all(|(name, _)| Published::get(name).is_some()) {
+    if holds_explorer() {
         return with_policy(POLICY, Html(include_str!("../../web/graphiql/index.html")));
     }
     if environment == Environment::Production {

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::config::{Config, Environment, MailTarget};
 use crate::schema;
 
+pub(crate) use explorer::holds_explorer;
 pub use health::Readiness;
 pub use metrics::serve as serve_metrics;
 pub use poem::endpoint::BoxEndpoint;

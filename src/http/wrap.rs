@@ -8,6 +8,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 
+use super::graphql::Said;
 use super::{ROUTES, cors};
 use crate::app::App;
 use crate::config::Network;
@@ -78,7 +79,9 @@ impl Endpoint for Wrap {
         let took = begun.elapsed();
         metrics::request(method_name(&method), route(&path), status, took);
         let millis = took.as_millis() as u64;
-        tracing::info!(request_id = id, %method, path, status, millis, "request");
+        let said = response.extensions_mut().remove::<Said>().unwrap_or_default();
+        let Said { operation, outcome, user, session, tenant } = said;
+        tracing::info!(request_id = id, %method, path, status, millis, operation, outcome, user, session, tenant, "request");
         Ok(response)
     }
 }

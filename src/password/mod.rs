@@ -4,6 +4,7 @@
 //! characters typed on two systems are the same password.
 
 mod argon;
+mod threads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization as _;
 
 use self::argon::Argon;
+use self::threads::Threads;
 use crate::config::PasswordRules;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -24,7 +26,7 @@ pub const MAX_BYTES: usize = 1_024;
 /// Hashes that may wait for their turn before new ones are refused.
 const QUEUE: usize = 64;
 
-/// Hashes and verifies passwords on a bounded number of blocking threads.
+/// Hashes and verifies passwords on a bounded number of threads.
 #[derive(Clone, Debug)]
 pub struct Hasher(Arc<Inner>);
 
@@ -35,6 +37,7 @@ struct Inner {
     /// Hash of a random text: verifying against it costs what a real one costs, and never succeeds.
     dummy: String,
     permits: Arc<Semaphore>,
+    threads: Threads,
     waiting: AtomicUsize,
     verified: AtomicUsize,
     cost: Duration,
@@ -68,6 +71,7 @@ impl Hasher {
             argon,
             dummy,
             permits: Arc::new(Semaphore::new(cores)),
+            threads: Threads::start(cores).map_err(Error::internal)?,
             waiting: AtomicUsize::new(0),
             verified: AtomicUsize::new(0),
             cost,
@@ -152,16 +156,18 @@ impl Hasher {
         }
         let permit = Arc::clone(&inner.permits).acquire_owned().await.map_err(Error::internal)?;
         let shared = Arc::clone(inner);
-        let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            #[expect(clippy::disallowed_methods, reason = "measures what a hash costs; decides nothing")]
-            let begun = std::time::Instant::now();
-            let done = work(&shared);
-            crate::telemetry::metrics::hash(begun.elapsed());
-            done
-        })
-        .await
-        .map_err(Error::internal);
+        let done = inner
+            .threads
+            .run(move || {
+                let _permit = permit;
+                #[expect(clippy::disallowed_methods, reason = "measures what a hash costs; decides nothing")]
+                let begun = std::time::Instant::now();
+                let done = work(&shared);
+                crate::telemetry::metrics::hash(begun.elapsed());
+                done
+            })
+            .await
+            .ok_or_else(|| Error::internal("hashing a password ended unexpectedly"));
         drop(place);
         done
     }

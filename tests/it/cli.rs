@@ -4,8 +4,8 @@ use std::process::Output;
 
 use tempfile::TempDir;
 
-use crate::support::PASSWORD;
 use crate::support::process::{Serving, command, run, run_with_input, stderr, stdout};
+use crate::support::{PASSWORD, database};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -132,7 +132,7 @@ fn schema_routes_migrations_and_settings_are_printed() {
     assert_eq!(code(&run(folder.path(), &["schema", "--check", path])), 1);
     assert!(stdout(&run(folder.path(), &["routes"])).contains("/.well-known/jwks.json"));
     assert!(stdout(&run(folder.path(), &["migrate", "status"])).contains("pending  m0001_user"));
-    assert!(stdout(&run(folder.path(), &["migrate"])).contains("15 migrations applied"));
+    assert!(stdout(&run(folder.path(), &["migrate"])).contains("16 migrations applied"));
     assert_eq!(stdout(&run(folder.path(), &["migrate", "status"])), "");
     let config = command(folder.path(), &["config"])
         .env("GUESTLIST_SECRET_KEY", "kJ8sPq2vXw9zL4mN7bR1tY6uI3oA5dF0")
@@ -156,6 +156,30 @@ fn completions_are_printed_for_every_shell() {
         let printed = run(folder.path(), &["completions", shell]);
         assert!(stdout(&printed).contains(says) && stdout(&printed).contains("create-superuser"), "{shell}");
     }
+}
+
+#[test]
+fn manual_pages_are_written_and_info_says_what_there_is_without_making_it() {
+    let folder = folder();
+    assert_eq!(code(&run(folder.path(), &["man", "."])), 0);
+    for page in ["guestlist.1", "guestlist-serve.1", "guestlist-mail-list.1"] {
+        let text = std::fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(".SH NAME") && text.contains("guestlist"), "{page}");
+    }
+    let info = || -> serde_json::Value {
+        serde_json::from_str(&stdout(&run(folder.path(), &["info", "--json"]))).unwrap()
+    };
+    let postgres = database::of_folder(folder.path()).is_some();
+    let before = info();
+    assert_eq!(before["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(before["databaseServer"].is_null(), !postgres, "{before}");
+    assert!(!folder.path().join("data/guestlist.db").exists());
+    assert_eq!(code(&run(folder.path(), &["migrate"])), 0);
+    let after = info();
+    assert_eq!(after["pendingMigrations"], 0, "{after}");
+    let server = if postgres { "PostgreSQL" } else { "SQLite" };
+    assert!(after["databaseServer"].as_str().unwrap().starts_with(server));
+    assert!(stdout(&run(folder.path(), &["info"])).contains("captured, not sent"));
 }
 
 #[tokio::test]
@@ -280,7 +304,7 @@ mod sqlite_only {
         let server = Serving::start(folder.path(), &[]);
         for words in [
             "development (loopback only)",
-            "created, 15 migrations applied",
+            "created, 16 migrations applied",
             "/schema.graphql",
             "/graphiql",
             "/dev/mail",

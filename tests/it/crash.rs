@@ -61,3 +61,63 @@ async fn t20_a_rotated_token_is_still_refused_after_a_restart() {
         assert_eq!(answer["data"]["refresh"]["userErrors"][0]["code"], "TOKEN_INVALID");
     }
 }
+
+/// Makes a tenant under a key and goes on asking, whatever happens to the server, until it has an answer.
+async fn make_tenant(client: &reqwest::Client, url: &str, token: &str, number: usize) -> String {
+    let query = "mutation T($i: CreateTenantInput!) { createTenant(input: $i) { tenant { id } userErrors { code } } }";
+    let input = json!({ "i": { "name": "Acme", "slug": format!("acme-{number}") } });
+    let body = json!({ "query": query, "variables": input });
+    loop {
+        let request = client.post(format!("{url}/graphql")).bearer_auth(token).json(&body);
+        let request = request.header("idempotency-key", format!("tenant {number}"));
+        let Ok(reply) = request.send().await else {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            continue;
+        };
+        let Ok(answer) = reply.json::<serde_json::Value>().await else { continue };
+        match answer["errors"][0]["extensions"]["code"].as_str() {
+            None => {
+                let payload = &answer["data"]["createTenant"];
+                assert_eq!(
+                    payload["userErrors"],
+                    json!([]),
+                    "a tenant that was made is not made again: {answer}"
+                );
+                return "answered".to_owned();
+            }
+            Some("OVERLOADED") => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            Some(code) => return code.to_owned(),
+        }
+    }
+}
+
+async fn count_tenants(server: &Serving, token: &str) -> u64 {
+    let answer = server.ask(Some(token), "{ tenants(first: 1) { totalCount } }", json!({})).await.unwrap();
+    answer["data"]["tenants"]["totalCount"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r28_what_is_sent_again_under_its_key_after_a_kill_is_done_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut server, token) = owned(&folder).await;
+    let listen = server.url.trim_start_matches("http://").to_owned();
+    let before = count_tenants(&server, &token).await;
+    let client = reqwest::Client::new();
+    let mut making = tokio::task::JoinSet::new();
+    for number in 0..120 {
+        let (client, url, token) = (client.clone(), server.url.clone(), token.clone());
+        making.spawn(async move { make_tenant(&client, &url, &token, number).await });
+    }
+    let env = [("GUESTLIST_LISTEN", listen.as_str()), ("GUESTLIST_REQUEST_TIMEOUT", "1s")];
+    let mut said = std::collections::BTreeMap::<String, usize>::new();
+    while let Some(answer) = making.join_next().await {
+        *said.entry(answer.unwrap()).or_default() += 1;
+        if said.values().sum::<usize>() % 25 == 1 {
+            server.kill();
+            server = Serving::start(folder.path(), &env);
+        }
+    }
+    println!("r28: {said:?}");
+    assert!(said.keys().all(|said| ["answered", "ALREADY_EXECUTED"].contains(&said.as_str())), "{said:?}");
+    assert_eq!(count_tenants(&server, &token).await - before, 120);
+}

@@ -157,3 +157,35 @@ fn pages_alerts_and_the_dashboard_name_what_there_is() {
         assert!(there.contains(used), "{used}");
     }
 }
+
+#[tokio::test]
+async fn the_log_names_the_operation_and_who_asked_by_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let mut serve = crate::support::process::command(folder.path(), &["serve", "--no-worker"]);
+    serve.env("GUESTLIST_LISTEN", "127.0.0.1:0").env("GUESTLIST_METRICS_LISTEN", "off");
+    serve.env("GUESTLIST_LOG_FORMAT", "json").stderr(std::fs::File::create(&path).unwrap());
+    let server = Serving::spawn(serve);
+    let token = crate::support::replica::owner(folder.path(), &server).await;
+    let me =
+        server.ask(Some(&token), "query Mine { me { id } }", json!({})).await.unwrap()["data"]["me"]["id"]
+            .clone();
+    let forbidden = server.ask(None, "{ tenants { totalCount } }", json!({})).await.unwrap();
+    assert_eq!(server.stop(), Some(0));
+    let log = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let of = |operation: &str| lines.iter().rfind(|line| line["operation"] == operation).unwrap();
+    let mine = of("me");
+    assert_eq!(
+        (&mine["user"], &mine["outcome"], &mine["path"]),
+        (&me, &json!("ok"), &json!("/graphql")),
+        "{mine}"
+    );
+    assert!(mine["session"].is_string() && mine["tenant"].is_string() && mine["millis"].is_u64());
+    let refused = of("tenants");
+    assert_eq!((&refused["outcome"], &refused["user"]), (&json!("UNAUTHENTICATED"), &Value::Null));
+    assert_eq!(refused["request_id"], forbidden["errors"][0]["extensions"]["requestId"]);
+    for text in ["Mine", "platform.test", &token] {
+        assert!(!log.contains(text), "{text} is logged");
+    }
+}

@@ -32,6 +32,7 @@ mod matrix;
 mod mirrored;
 mod models;
 mod node;
+mod once;
 mod pages;
 mod preview;
 mod races;

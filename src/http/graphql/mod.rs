@@ -9,6 +9,7 @@
 mod answer;
 mod events;
 mod media;
+mod once;
 mod outcome;
 mod parameters;
 mod prepare;
@@ -23,6 +24,7 @@ use tracing::Instrument as _;
 
 use self::answer::Answer;
 use self::media::{Media, is_json};
+pub(super) use self::outcome::Said;
 use self::parameters::Parameters;
 use self::prepare::{Caller, Ended, Who, prepare};
 use super::State;
@@ -30,6 +32,7 @@ use super::gate::Refused;
 use super::session_cookie;
 use super::wrap::{RequestId, client};
 use crate::actor::{Actor, Origin};
+use crate::error::ErrorCode;
 use crate::graphql::SessionCookie;
 
 /// Longest user agent that is kept, in bytes.
@@ -112,7 +115,8 @@ pub(in crate::http) async fn inside(
     variables: Value,
 ) -> Option<async_graphql::Response> {
     let parameters = Parameters::inside(query, variables);
-    let caller = Caller { who: Who::Known(actor), cookie, large: false, reading: false, streaming: false };
+    let caller =
+        Caller { who: Who::Known(actor), cookie, large: false, reading: false, streaming: false, key: None };
     prepare(state, parameters, caller).await.ok()?.execute(state).await
 }
 
@@ -145,9 +149,13 @@ async fn perform(
         Ok(cookie) => cookie,
         Err(message) => return answer.errors(StatusCode::FORBIDDEN, Refused::one("FORBIDDEN", message)),
     };
+    let key = match once::key(request) {
+        Ok(key) => key,
+        Err(message) => return answer.bad(StatusCode::BAD_REQUEST, message),
+    };
     let origin = origin(state, request, answer.request_id.clone());
     let who = Who::Bearer(bearer(request).map(str::to_owned), origin);
-    let caller = Caller { who, cookie, large, reading, streaming: answer.media == Media::Events };
+    let caller = Caller { who, cookie, large, reading, streaming: answer.media == Media::Events, key };
     let span = tracing::info_span!("graphql", request_id = answer.request_id);
     let task = {
         let (state, answer) = (state.clone(), answer.clone());
@@ -176,10 +184,14 @@ fn bearer(request: &Request) -> Option<&str> {
 async fn respond(state: &State, parameters: Parameters, caller: Caller, answer: &Answer) -> Response {
     match prepare(state, parameters, caller).await {
         Ok(prepared) if answer.media == Media::Events => events::stream(state, prepared, answer),
-        Ok(prepared) => match prepared.execute(state).await {
-            Some(response) => answer.executed(response),
-            None => answer.late(),
-        },
+        Ok(mut prepared) => {
+            let mut said = std::mem::take(&mut prepared.said);
+            let executed = prepared.execute(state).await;
+            said.outcome = Some(executed.as_ref().map_or(ErrorCode::Overloaded.as_str(), outcome::of));
+            let mut response = executed.map_or_else(|| answer.late(), |response| answer.executed(response));
+            response.extensions_mut().insert(said);
+            response
+        }
         Err(Ended::Refused(refused)) if answer.media == Media::Events => events::refused(refused, answer),
         Err(Ended::Answered(found)) if answer.media == Media::Events => events::one(&found),
         Err(ended) => answer.ended(ended, state.app.config.body_limit),

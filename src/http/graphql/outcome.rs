@@ -1,11 +1,43 @@
-//! What the figures say of an operation: its kind, its field, how it ended. Nothing that a client wrote gets into them.
+//! What the figures and the log say of an operation: its kind, its field, how it ended, who asked. Nothing that a client wrote
+//! gets into them.
 
 use async_graphql::resolver_utils::EnumType as _;
 use async_graphql::{Response, ServerError, Value};
 
+use crate::actor::Actor;
 use crate::error::ErrorCode;
 use crate::http::gate::Kind;
+use crate::id::TypedId as _;
 use crate::telemetry::metrics;
+
+/// What the log line of a request says of the operation in it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::http) struct Said {
+    /// Name in the schema of its first root field.
+    pub(in crate::http) operation: Option<String>,
+    /// `ok`, or a code.
+    pub(in crate::http) outcome: Option<&'static str>,
+    /// Who asked.
+    pub(in crate::http) user: Option<String>,
+    /// The session that they asked with.
+    pub(in crate::http) session: Option<String>,
+    /// The tenant that it speaks for.
+    pub(in crate::http) tenant: Option<String>,
+}
+
+impl Said {
+    /// What is known before the operation is executed.
+    pub(super) fn of(actor: &Actor, field: Option<&str>) -> Self {
+        let viewer = actor.principal();
+        Self {
+            operation: field.map(str::to_owned),
+            outcome: None,
+            user: viewer.map(|viewer| viewer.user_id.global()),
+            session: viewer.map(|viewer| viewer.session_id.global()),
+            tenant: viewer.and_then(|viewer| viewer.active_tenant).map(|tenant| tenant.global()),
+        }
+    }
+}
 
 impl Kind {
     fn name(self) -> &'static str {
@@ -32,7 +64,7 @@ pub(super) fn count_error(error: &ServerError) {
 }
 
 /// `ok`, or the code of the first error: at the top, or in the payload of the first root field.
-fn of(response: &Response) -> &'static str {
+pub(super) fn of(response: &Response) -> &'static str {
     if let Some(error) = response.errors.first() {
         return code(error);
     }

@@ -8,11 +8,13 @@ use async_graphql::{PathSegment, Pos, Request as GraphQLRequest, Response as Gra
 use poem::http::StatusCode;
 use serde_json::Value;
 
-use super::outcome;
+use super::once;
+use super::outcome::{self, Said};
 use super::parameters::Parameters;
 use crate::actor::{Actor, Origin};
 use crate::app::App;
 use crate::auth;
+use crate::db::once::Mark;
 use crate::error::Error;
 use crate::graphql::{SessionCookie, loader};
 use crate::http::State;
@@ -40,6 +42,8 @@ pub(super) struct Caller {
     pub(super) reading: bool,
     /// Whether subscriptions can be answered.
     pub(super) streaming: bool,
+    /// The `Idempotency-Key`, if there is one.
+    pub(super) key: Option<String>,
 }
 
 /// What becomes of a request that is not executed.
@@ -62,6 +66,9 @@ pub(super) struct Prepared {
     checked: Arc<Checked>,
     name: Option<String>,
     pub(super) kind: Kind,
+    mark: Option<Mark>,
+    /// What the log says of it.
+    pub(super) said: Said,
 }
 
 /// Finds out who asks and whether the document may run.
@@ -74,7 +81,7 @@ pub(super) async fn prepare(
     caller: Caller,
 ) -> Result<Prepared, Ended> {
     let checked = document(state, &parameters)?;
-    let name = parameters.operation_name;
+    let name = parameters.operation_name.clone();
     let kind = Gate::kind(&checked, name.as_deref());
     if caller.reading && kind == Some(Kind::Mutation) {
         return Err(Ended::Bad(StatusCode::METHOD_NOT_ALLOWED, "Send mutations by POST.".to_owned()));
@@ -89,6 +96,8 @@ pub(super) async fn prepare(
             identify(&state.app, token.as_deref(), origin).await.map_err(Ended::Failed)?
         }
     };
+    let key = caller.key.filter(|_| kind == Some(Kind::Mutation));
+    let mark = key.and_then(|key| once::mark(&state.app, &actor, &parameters, &key));
     let introspection = state.app.config.introspection || actor.principal().is_some();
     let variables = Value::Object(parameters.variables.unwrap_or_default());
     let admitted = state.gate.admit(&checked, name.as_deref(), variables, introspection);
@@ -102,8 +111,9 @@ pub(super) async fn prepare(
             if !introspection {
                 request = request.disable_introspection();
             }
+            let said = Said::of(&actor, Gate::field(&checked, name.as_deref()));
             let request = request.data(actor).data(loader(&state.app)).data(caller.cookie);
-            Ok(Prepared { request, checked, name, kind })
+            Ok(Prepared { request, checked, name, kind, mark, said })
         }
     }
 }
@@ -137,7 +147,14 @@ fn document(state: &State, parameters: &Parameters) -> Result<Arc<Checked>, Ende
 
 impl Prepared {
     /// Executes a query or mutation; `None` when it took too long.
-    pub(super) async fn execute(self, state: &State) -> Option<GraphQLResponse> {
+    pub(super) async fn execute(mut self, state: &State) -> Option<GraphQLResponse> {
+        match self.mark.take() {
+            None => self.execute_once(state).await,
+            Some(mark) => once::execute(&state.app, mark, self.execute_once(state)).await,
+        }
+    }
+
+    async fn execute_once(self, state: &State) -> Option<GraphQLResponse> {
         let deadline = state.app.config.request_timeout;
         let executed = tokio::time::timeout(deadline, state.schema.execute(self.request)).await;
         if self.kind == Kind::Mutation {

@@ -249,6 +249,7 @@ async fn run(
         large: false,
         reading: false,
         streaming: true,
+        key: None,
     };
     let next = |payload: Value| json!({ "type": "next", "id": id, "payload": payload });
     match prepare(state, parameters, caller).await {

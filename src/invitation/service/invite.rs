@@ -1,5 +1,7 @@
 //! Inviting somebody.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -269,20 +271,31 @@ async fn reserve(
     email: &Email,
 ) -> Result<()> {
     require_room(app, db, tenant).await?;
-    reserve_call(app, db, actor).await?;
-    let per_tenant = (per_tenant(app), tenant.global(), "by this tenant in a day");
-    let per_recipient = (per_recipient(app), email.norm().to_owned(), "to this address in a day");
-    for (limit, subject, what) in [per_tenant, per_recipient] {
-        reserve_one(app, db, limit, &subject, what).await?;
+    let (tenant, inviter) = (tenant.global(), actor.user_id().map(|id| id.global()));
+    let mut wanted = vec![(per_tenant(app), tenant.as_str()), (per_recipient(app), email.norm())];
+    let mut said = vec!["by this tenant in a day", "to this address in a day"];
+    if let Some(inviter) = &inviter {
+        wanted.insert(0, (per_inviter(app), inviter));
+        said.insert(0, BY_YOU);
     }
-    Ok(())
+    match limits::reserve_all(app, db, &wanted).await? {
+        Some((place, wait)) => Err(exceeded(wanted[place].0, said[place], wait)),
+        None => Ok(()),
+    }
 }
 
 /// Counts one call against the inviter's quota.
 pub(super) async fn reserve_call(app: &App, db: &impl ConnectionTrait, actor: &Actor) -> Result<()> {
     let Some(inviter) = actor.user_id() else { return Ok(()) };
-    let limit = Limit::new("invites-inviter", app.config.limits.invites_per_hour, TimeDelta::hours(1));
-    reserve_one(app, db, limit, &inviter.global(), "by you in an hour").await
+    let limit = per_inviter(app);
+    let Some(wait) = limits::try_reserve(app, db, limit, &inviter.global()).await? else { return Ok(()) };
+    Err(exceeded(limit, BY_YOU, wait))
+}
+
+const BY_YOU: &str = "by you in an hour";
+
+fn per_inviter(app: &App) -> Limit {
+    Limit::new("invites-inviter", app.config.limits.invites_per_hour, TimeDelta::hours(1))
 }
 
 pub(super) fn per_tenant(app: &App) -> Limit {
@@ -293,20 +306,13 @@ pub(super) fn per_recipient(app: &App) -> Limit {
     Limit::new("invites-recipient", app.config.limits.invites_per_recipient_day, TimeDelta::days(1))
 }
 
-async fn reserve_one(
-    app: &App,
-    db: &impl ConnectionTrait,
-    limit: Limit,
-    subject: &str,
-    what: &str,
-) -> Result<()> {
-    let Some(wait) = limits::try_reserve(app, db, limit, subject).await? else { return Ok(()) };
+fn exceeded(limit: Limit, what: &str, wait: Duration) -> Error {
     let message = format!(
         "At most {} invitations can be sent {what}; try again in {} seconds.",
         limit.most,
         wait.as_secs()
     );
-    Err(Error::refused(ErrorCode::QuotaExceeded, message))
+    Error::refused(ErrorCode::QuotaExceeded, message)
 }
 
 async fn insert(

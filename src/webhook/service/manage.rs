@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{may, sign};
+use super::{fault, may, sign};
 use crate::actor::{Actor, Authority};
 use crate::app::App;
 use crate::error::{Error, ErrorCode, Result};
@@ -64,7 +64,7 @@ pub async fn create_webhook_endpoint(
     let tenant_id = actor.tenant_or_active(new.tenant_id)?;
     may(app.db.reader(), actor, tenant_id).await?;
     let url = reachable(app, &new.url).await?;
-    event::service::seal_due(app).await?;
+    seal(app).await?;
     let txn = app.db.begin_write().await?;
     tenant::service::lock(&txn, tenant_id).await?;
     let (tenant, _) = may(&txn, actor, tenant_id).await?;
@@ -113,7 +113,7 @@ pub async fn update_webhook_endpoint(
         Some(url) => Some(reachable(app, url).await?),
         None => None,
     };
-    event::service::seal_due(app).await?;
+    seal(app).await?;
     let txn = app.db.begin_write().await?;
     let (present, tenant) = locked(&txn, actor, id).await?;
     tenant::service::require_active(&tenant)?;
@@ -272,6 +272,14 @@ fn kinds(named: Vec<String>) -> Result<Value> {
         }
     }
     Ok(json!(kept))
+}
+
+/// Seals what was recorded, so that an endpoint begins behind it. In a task of its own: what that commits belongs to no
+/// operation, and takes no key of one.
+async fn seal(app: &App) -> Result<()> {
+    let app = app.clone();
+    let sealing = tokio::spawn(async move { event::service::seal_due(&app).await });
+    sealing.await.map_err(fault)?.map(drop)
 }
 
 async fn end_of_chain(db: &impl ConnectionTrait, tenant: TenantId) -> Result<i64> {

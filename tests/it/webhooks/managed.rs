@@ -209,3 +209,30 @@ async fn t63_an_address_is_looked_at_when_it_is_connected_to_and_no_redirect_is_
     let reply = only(&owner, &id).await["lastReply"].clone();
     assert_eq!(reply, "No connection could be made: connection refused.");
 }
+
+#[tokio::test]
+async fn making_an_endpoint_under_a_key_is_done_once_and_a_refusal_takes_none() {
+    let (app, server) = start().await;
+    let owner = app.owner().await;
+    let query = "mutation C($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) {
+        secret webhookEndpoint { id } userErrors { code } } }";
+    let send = async |kinds: Value| {
+        let body =
+            json!({ "query": query, "variables": { "input": { "url": server.url(), "eventKinds": kinds } } });
+        let mut request = owner.request(&body.to_string());
+        request.headers_mut().insert("idempotency-key", "one".parse().unwrap());
+        owner.send(request).await.json()["data"]["createWebhookEndpoint"].clone()
+    };
+    // Something is to be sealed before an endpoint is made.
+    invite(&owner, "ann@x.test").await;
+    assert_eq!(codes(&send(json!(["party"])).await), ["BAD_USER_INPUT"]);
+    assert_eq!(app.number("SELECT COUNT(*) FROM idempotency").await, 0);
+    invite(&owner, "bob@x.test").await;
+    let made = send(json!([])).await;
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
+    let again = send(json!([])).await;
+    assert_eq!((&again["webhookEndpoint"], &again["secret"]), (&made["webhookEndpoint"], &Value::Null));
+    assert_eq!(app.number("SELECT COUNT(*) FROM webhook_endpoint").await, 1);
+    let kept: String = app.value("SELECT answer FROM idempotency").await;
+    assert!(!kept.contains("whsec_"), "{kept}");
+}
