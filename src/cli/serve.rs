@@ -41,16 +41,13 @@ pub(super) async fn serve(mut options: Options, with_worker: bool, greeting: &[&
         say(format_args!("  {}", line.replace("{url}", &app.config.public_url)));
     }
 
-    let (cost, at_once) = app.hasher.cost();
-    let millis = cost.as_millis() as u64;
     let rules = app.config.password;
     tracing::info!(
-        millis,
-        at_once,
+        at_once = app.hasher.at_once(),
         memory_kib = rules.memory,
         passes = rules.passes,
         lanes = rules.lanes,
-        "a password hash costs"
+        "passwords are hashed with Argon2id"
     );
 
     let figures = serve_figures(&app, figures);

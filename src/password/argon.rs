@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 
 const SALT_LEN: usize = 16;
 const HASH_LEN: usize = 32;
+const ALGORITHM: Algorithm = Algorithm::Argon2id;
+const VERSION: Version = Version::V0x13;
 
 /// Hashes with one set of parameters, and verifies with any.
 #[derive(Debug)]
@@ -29,19 +31,25 @@ impl Argon {
 
     /// Hashes `text` under a fresh salt; a PHC string.
     pub(super) fn hash(&self, text: &str) -> Result<String> {
-        let mut salt = [0; SALT_LEN];
-        #[expect(clippy::disallowed_methods, reason = "a salt")]
-        rand::fill(&mut salt).map_err(|_| Error::internal("the system gave no random bytes"))?;
-        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        let salt = random::<SALT_LEN>()?;
         let mut out = [0; HASH_LEN];
-        self.fill(Argon2::new(algorithm, version, self.params.clone()), text, &salt, &mut out)
-            .map_err(failed)?;
+        let argon2 = Argon2::new(ALGORITHM, VERSION, self.params.clone());
+        self.fill(argon2, text, &salt, &mut out).map_err(failed)?;
+        self.phc(&salt, &out)
+    }
+
+    /// A hash of nothing that is known, for it is random: verifying against it costs what a real one costs, and never succeeds.
+    pub(super) fn dummy(&self) -> Result<String> {
+        self.phc(&random::<SALT_LEN>()?, &random::<HASH_LEN>()?)
+    }
+
+    fn phc(&self, salt: &[u8], out: &[u8]) -> Result<String> {
         let hash = PasswordHash {
-            algorithm: algorithm.ident(),
-            version: Some(version.into()),
+            algorithm: ALGORITHM.ident(),
+            version: Some(VERSION.into()),
             params: ParamsString::try_from(&self.params).map_err(failed)?,
-            salt: Some(Salt::new(&salt).map_err(failed)?),
-            hash: Some(Output::new(&out).map_err(failed)?),
+            salt: Some(Salt::new(salt).map_err(failed)?),
+            hash: Some(Output::new(out).map_err(failed)?),
         };
         Ok(hash.to_string())
     }
@@ -84,14 +92,16 @@ impl Argon {
         done
     }
 
-    /// Gives the memory back: a service that nobody signs in to need not hold any.
-    pub(super) fn release(&self) {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     fn keep(&self, blocks: Vec<Block>) {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
     }
+}
+
+fn random<const LEN: usize>() -> Result<[u8; LEN]> {
+    let mut bytes = [0; LEN];
+    #[expect(clippy::disallowed_methods, reason = "a salt, or a hash that nothing has")]
+    rand::fill(&mut bytes).map_err(|_| Error::internal("the system gave no random bytes"))?;
+    Ok(bytes)
 }
 
 fn failed(error: impl std::fmt::Display) -> Error {

@@ -34,13 +34,12 @@ pub struct Hasher(Arc<Inner>);
 struct Inner {
     rules: PasswordRules,
     argon: Argon,
-    /// Hash of a random text: verifying against it costs what a real one costs, and never succeeds.
+    /// A random hash: verifying against it costs what a real one costs, and never succeeds.
     dummy: String,
     permits: Arc<Semaphore>,
     threads: Threads,
     waiting: AtomicUsize,
     verified: AtomicUsize,
-    cost: Duration,
 }
 
 /// A place in the queue, given back when dropped.
@@ -59,12 +58,7 @@ impl Hasher {
     /// When the parameters are out of bounds, or there is no randomness for the dummy hash.
     pub fn new(rules: PasswordRules) -> Result<Self> {
         let argon = Argon::new(rules.memory, rules.passes, rules.lanes)?;
-        let random = crate::keys::fresh_secret().map_err(|e| Error::internal(e.to_string()))?;
-        #[expect(clippy::disallowed_methods, reason = "measures what a hash costs; decides nothing")]
-        let begun = std::time::Instant::now();
-        let dummy = argon.hash(random.expose_secret())?;
-        let cost = begun.elapsed();
-        argon.release();
+        let dummy = argon.dummy()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Inner {
             rules,
@@ -74,7 +68,6 @@ impl Hasher {
             threads: Threads::start(cores).map_err(Error::internal)?,
             waiting: AtomicUsize::new(0),
             verified: AtomicUsize::new(0),
-            cost,
         })))
     }
 
@@ -136,10 +129,10 @@ impl Hasher {
         self.0.argon.is_outdated(hash)
     }
 
-    /// How long the first hash took, made as the service started, and how many are made at a time.
+    /// How many hashes are made at a time.
     #[must_use]
-    pub fn cost(&self) -> (Duration, usize) {
-        (self.0.cost, self.0.permits.available_permits())
+    pub fn at_once(&self) -> usize {
+        self.0.permits.available_permits()
     }
 
     /// How many passwords were compared with a hash since the start.
