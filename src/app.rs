@@ -15,6 +15,7 @@ use crate::id::{IdSource, TypedId};
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::password::Hasher;
+use crate::webhook;
 
 /// What a running service consists of.
 #[derive(Debug)]
@@ -43,6 +44,10 @@ pub struct Parts {
     pub mail_waiting: Notify,
     /// Rung after a commit that leaves a wish for a reset to be looked at.
     pub resets_waiting: Notify,
+    /// Posts events to the endpoints of tenants.
+    pub webhooks: webhook::Client,
+    /// Rung after a commit that leaves an event to be posted.
+    pub webhooks_waiting: Notify,
     ids: IdSource,
 }
 
@@ -61,6 +66,7 @@ impl App {
         let event_key = EventKey::load(&db, &keys).await?;
         let hasher = Hasher::new(config.password)?;
         let mailer = Mailer::new(&config)?;
+        let webhooks = webhook::Client::new(config.webhook_allow_private);
         Ok(Self(Arc::new(Parts {
             config,
             db,
@@ -74,6 +80,8 @@ impl App {
             mailer,
             mail_waiting: Notify::new(),
             resets_waiting: Notify::new(),
+            webhooks,
+            webhooks_waiting: Notify::new(),
             ids: IdSource::default(),
         })))
     }

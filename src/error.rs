@@ -61,7 +61,7 @@ pub enum ErrorCode {
     TenantUnavailable,
     /// Account is suspended.
     AccountSuspended,
-    /// A limit on invitations is reached.
+    /// A limit on invitations or webhooks is reached.
     QuotaExceeded,
     /// The same thing was done a moment ago; try again later.
     TooSoon,

@@ -98,6 +98,14 @@ typed_id!(
     /// Identifier of an event.
     EventId, "evt"
 );
+typed_id!(
+    /// Identifier of an endpoint that events are posted to.
+    WebhookEndpointId, "whk"
+);
+typed_id!(
+    /// Identifier of the delivery of an event to an endpoint; its `webhook-id`.
+    WebhookDeliveryId, "whd"
+);
 
 /// The global id of an object of a type of the schema; `None` for a type that has none.
 #[must_use]
@@ -111,6 +119,7 @@ pub fn global_of_type(type_name: &str, id: Uuid) -> Option<String> {
         "Invitation" => InvitationId::PREFIX,
         "ResetRequest" => ResetRequestId::PREFIX,
         "Event" => EventId::PREFIX,
+        "WebhookEndpoint" => WebhookEndpointId::PREFIX,
         _ => return None,
     };
     Some(format!("{prefix}_{}", id.simple()))

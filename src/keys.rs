@@ -221,11 +221,19 @@ pub struct Unsealable;
 ///
 /// # Errors
 /// When the system has no randomness to give.
-#[expect(clippy::disallowed_methods, reason = "the one place that draws secrets")]
 pub fn fresh_secret() -> Result<SecretString, aws_lc_rs::error::Unspecified> {
+    Ok(URL_SAFE_NO_PAD.encode(fresh_bytes()?).into())
+}
+
+/// 32 random bytes.
+///
+/// # Errors
+/// When the system has no randomness to give.
+#[expect(clippy::disallowed_methods, reason = "the one place that draws secrets")]
+pub fn fresh_bytes() -> Result<[u8; 32], aws_lc_rs::error::Unspecified> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes).into())
+    Ok(bytes)
 }
 
 #[cfg(test)]

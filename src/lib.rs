@@ -22,6 +22,7 @@ pub mod roster;
 pub mod tenancy;
 pub mod tenant;
 pub mod user;
+pub mod webhook;
 
 pub mod event;
 pub mod mail;

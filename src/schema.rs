@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::graphql::{GqlResult, RequestContext as _};
 use crate::id::{
     EventId, InvitationId, MembershipId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _, UserId,
+    WebhookDeliveryId, WebhookEndpointId,
 };
 use crate::invitation::graphql::{InvitationMutation, InvitationObject, InvitationQuery};
 use crate::membership::graphql::MembershipObject;
@@ -22,7 +23,8 @@ use crate::roster::graphql::{RoleMutation, RosterMutation};
 use crate::tenancy::graphql::{TenancyMutation, TenancyQuery};
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
-use crate::{audit, auth, invitation, membership, password_reset, role, user};
+use crate::webhook::graphql::{WebhookDeliveryObject, WebhookEndpointObject, WebhookMutation};
+use crate::{audit, auth, invitation, membership, password_reset, role, user, webhook};
 
 /// Most ids in one `nodes` query.
 const NODES_MAX: usize = 100;
@@ -55,6 +57,7 @@ pub struct Mutation(
     RosterMutation,
     RoleMutation,
     TenancyMutation,
+    WebhookMutation,
 );
 
 /// Everything that can be followed, over `graphql-transport-ws` or server-sent events.
@@ -84,6 +87,10 @@ pub enum Node {
     Session(SessionObject),
     /// An event.
     Event(EventObject),
+    /// An endpoint that events are posted to.
+    WebhookEndpoint(WebhookEndpointObject),
+    /// A delivery of an event to an endpoint.
+    WebhookDelivery(WebhookDeliveryObject),
 }
 
 /// Objects by their global id.
@@ -160,6 +167,14 @@ pub async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
     if let Some(id) = EventId::from_global(id) {
         let seen = audit::service::visible(app, actor, id).await?;
         return Ok(seen.map(EventObject).map(Node::Event));
+    }
+    if let Some(id) = WebhookEndpointId::from_global(id) {
+        let seen = webhook::service::visible(app, actor, id).await?;
+        return Ok(seen.map(WebhookEndpointObject).map(Node::WebhookEndpoint));
+    }
+    if let Some(id) = WebhookDeliveryId::from_global(id) {
+        let seen = webhook::service::visible_delivery(app, actor, id).await?;
+        return Ok(seen.map(WebhookDeliveryObject).map(Node::WebhookDelivery));
     }
     if let Some(id) = UserId::from_global(id) {
         let viewer = actor.signed_in()?.user_id;

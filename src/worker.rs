@@ -13,7 +13,7 @@ use crate::db::once;
 use crate::error::Result;
 use crate::outbox::MailKind;
 use crate::telemetry::metrics;
-use crate::{event, invitation, limits, outbox, password_reset, tenancy};
+use crate::{event, invitation, limits, outbox, password_reset, tenancy, webhook};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -53,6 +53,12 @@ pub const TASKS: &[Task] = &[
     every(60, "expire-resets", |app| Box::pin(expire_resets(app))),
     every(3_600, "erase-tenants", |app| Box::pin(erase(app))),
     every(10, "seal-events", |app| Box::pin(seal_events(app))),
+    every(1, "feed-webhooks", |app| Box::pin(feed_webhooks(app))),
+    Task {
+        rung_by: Some(|app| &app.webhooks_waiting),
+        ..every(1, "deliver-webhooks", |app| Box::pin(deliver_webhooks(app)))
+    },
+    every(3_600, "tend-webhooks", |app| Box::pin(tend_webhooks(app))),
     every(3_600, "log-event-heads", |app| Box::pin(log_event_heads(app))),
     every(600, "prune-limits", |app| Box::pin(prune(app))),
 ];
@@ -102,6 +108,18 @@ async fn erase(app: App) -> Result<()> {
 
 async fn seal_events(app: App) -> Result<()> {
     event::service::seal_due(&app).await.map(drop)
+}
+
+async fn feed_webhooks(app: App) -> Result<()> {
+    webhook::service::feed_due(&app).await.map(drop)
+}
+
+async fn deliver_webhooks(app: App) -> Result<()> {
+    webhook::service::deliver_due(&app).await.map(drop)
+}
+
+async fn tend_webhooks(app: App) -> Result<()> {
+    webhook::service::tend(&app).await
 }
 
 async fn log_event_heads(app: App) -> Result<()> {

@@ -50,6 +50,7 @@ mod m0012_reset_intake;
 mod m0013_outbox_hold;
 mod m0014_event_seal;
 mod m0015_idempotency;
+mod m0016_webhook;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_outbox_hold::Migration),
             Box::new(m0014_event_seal::Migration),
             Box::new(m0015_idempotency::Migration),
+            Box::new(m0016_webhook::Migration),
         ]
     }
 }
@@ -84,6 +86,8 @@ pub const TABLES: &[&str] = &[
     "rate_limit",
     "idempotency",
     "signing_key",
+    "webhook_delivery",
+    "webhook_endpoint",
     "event",
     "reset_intake",
     "reset_request",

@@ -1,16 +1,21 @@
 //! Events in the schema.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::dataloader::Loader;
 use async_graphql::{Context, ID, InputObject, Object, Subscription};
 use futures_util::{Stream, StreamExt as _};
 
 use super::service;
+use crate::error::Error;
 use crate::event::service::Filter;
 use crate::event::{self, Event};
 use crate::graphql::{
-    Connection, DateTime, DateTimeRange, Edge, GqlError, GqlResult, JsonValue, RequestContext as _, global,
-    parse_optional_id,
+    Connection, DateTime, DateTimeRange, Edge, GqlError, GqlResult, JsonValue, RequestContext as _, Rows,
+    global, parse_optional_id,
 };
-use crate::id;
+use crate::id::{self, EventId};
 use crate::page::PageArgs;
 use crate::schema::{self, Node};
 use crate::user::User;
@@ -63,6 +68,16 @@ impl EventObject {
     /// Finds the request in the logs.
     async fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
+    }
+}
+
+impl Loader<EventId> for Rows {
+    type Value = Event;
+    type Error = Arc<Error>;
+
+    async fn load(&self, keys: &[EventId]) -> Result<HashMap<EventId, Event>, Arc<Error>> {
+        let rows = event::service::by_ids_all_tenants(self.0.db.reader(), keys).await.map_err(Arc::new)?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
 

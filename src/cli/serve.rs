@@ -13,7 +13,7 @@ use crate::config::{Config, Environment, MetricsListen, Options};
 use crate::db::{self, ServeLock};
 use crate::http::{self, Connections, Readiness};
 use crate::telemetry::metrics::Exporter;
-use crate::{onboarding, outbox, worker};
+use crate::{onboarding, outbox, webhook, worker};
 
 /// How long requests that have begun may take to finish once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -105,6 +105,7 @@ pub(super) async fn worker(options: &Options) -> Outcome {
 async fn forget_dead_workers(app: &App) -> Outcome {
     if db::sqlite_path(&app.config.database_url).is_some() {
         outbox::service::release_leases(app).await?;
+        webhook::service::release_leases(app).await?;
     }
     Ok(())
 }

@@ -160,6 +160,8 @@ pub struct Config {
     pub session_max: TimeDelta,
     /// Whether anybody may make tenants.
     pub allow_tenant_creation: bool,
+    /// Whether webhooks may be posted over plain HTTP and to private networks.
+    pub webhook_allow_private: bool,
     /// Whether `/graphiql` is served.
     pub graphiql: bool,
     /// Whether strangers may introspect.
@@ -296,6 +298,7 @@ impl Options {
             refresh_ttl: self.refresh_ttl,
             session_max: self.session_max,
             allow_tenant_creation: self.allow_tenant_creation,
+            webhook_allow_private: self.webhook_allow_private,
             graphiql: self.graphiql.unwrap_or(development),
             introspection: self.introspection.unwrap_or(development),
             password: PasswordRules {

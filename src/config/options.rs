@@ -128,6 +128,9 @@ pub struct Options {
     /// Whether any signed-in user may make tenants.
     #[arg(long, env = "GUESTLIST_ALLOW_TENANT_CREATION", default_value_t = false, action = clap::ArgAction::Set, global = true, hide_short_help = true)]
     pub allow_tenant_creation: bool,
+    /// Whether webhooks may be posted over plain HTTP and to private networks; for development and tests.
+    #[arg(long, env = "GUESTLIST_WEBHOOK_ALLOW_PRIVATE", default_value_t = false, action = clap::ArgAction::Set, global = true, hide_short_help = true)]
+    pub webhook_allow_private: bool,
     /// Origins of browser frontends that may call the API, such as `https://app.example.com`, separated by commas.
     #[arg(
         long,

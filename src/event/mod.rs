@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::id::{
     InvitationId, MembershipId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _, UserId,
+    WebhookEndpointId,
 };
 use crate::page::{Cursor, SortKey};
 
@@ -120,6 +121,18 @@ kinds! {
     SessionRevoked = "session.revoked",
     /// A refresh token was used again after it had been replaced; the session was ended.
     SessionReuseDetected = "session.reuse_detected",
+    /// An endpoint for events was made.
+    WebhookCreated = "webhook.created",
+    /// An endpoint has another URL, description, choice of events or state.
+    WebhookUpdated = "webhook.updated",
+    /// An endpoint was deleted, and what waited for it.
+    WebhookDeleted = "webhook.deleted",
+    /// An endpoint has another secret; the one before it signs for a day.
+    WebhookSecretRotated = "webhook.secret_rotated",
+    /// An endpoint was disabled by the service.
+    WebhookDisabled = "webhook.disabled",
+    /// A delivery was made due once more.
+    WebhookRedelivered = "webhook.redelivered",
 }
 
 /// What an event is about.
@@ -139,6 +152,8 @@ pub enum Subject {
     ResetRequest(ResetRequestId),
     /// A session.
     Session(SessionId),
+    /// An endpoint that events are posted to.
+    Webhook(WebhookEndpointId),
 }
 
 impl Subject {
@@ -153,6 +168,7 @@ impl Subject {
             Self::Invitation(id) => ("Invitation", id.uuid()),
             Self::ResetRequest(id) => ("ResetRequest", id.uuid()),
             Self::Session(id) => ("Session", id.uuid()),
+            Self::Webhook(id) => ("WebhookEndpoint", id.uuid()),
         }
     }
 }

@@ -18,6 +18,7 @@ const MAILS: &str = "guestlist_mail_total";
 const QUEUE: &str = "guestlist_mail_queue_depth";
 const OLDEST: &str = "guestlist_mail_oldest_queued_seconds";
 const HELD: &str = "guestlist_mail_held";
+const WEBHOOKS: &str = "guestlist_webhook_total";
 const HASHES: &str = "guestlist_password_hash_seconds";
 const LIMITED: &str = "guestlist_rate_limited_total";
 const JOB_SUCCESS: &str = "guestlist_job_last_success_timestamp_seconds";
@@ -42,6 +43,7 @@ const FIGURES: &[(&str, Kind, &str)] = &[
     (QUEUE, Kind::Gauge(Unit::Count), "Mails that wait for an attempt."),
     (OLDEST, Kind::Gauge(Unit::Seconds), "Age of the mail that has waited longest."),
     (HELD, Kind::Gauge(Unit::Count), "1 while all mail is held back."),
+    (WEBHOOKS, Kind::Counter, "Attempts to post an event to an endpoint and how they ended."),
     (HASHES, Kind::Histogram, "Seconds that a password hash took, without waiting."),
     (LIMITED, Kind::Counter, "Attempts that a limit refused."),
     (JOB_SUCCESS, Kind::Gauge(Unit::Seconds), "When a task last went well, in seconds since 1970."),
@@ -163,6 +165,11 @@ pub fn mail_queue(depth: u64, oldest: Duration, held: bool) {
     gauge!(QUEUE).set(depth as f64);
     gauge!(OLDEST).set(oldest.as_secs_f64());
     gauge!(HELD).set(if held { 1 } else { 0 });
+}
+
+/// An attempt to post an event to an endpoint ended.
+pub fn webhook(outcome: String) {
+    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
 }
 
 /// A password was hashed.

@@ -12,7 +12,7 @@ use crate::id::{TenantId, TypedId as _};
 use crate::page::{Cursor, PageArgs, Slice, SortKey};
 use crate::permission::Permission;
 use crate::tenant::{self, Filter, ResetPolicy, Tenant, TenantStatus};
-use crate::{auth, invitation, membership, outbox, role, text};
+use crate::{auth, invitation, membership, outbox, role, text, webhook};
 
 /// How long a deleted tenant can be reinstated.
 const GRACE: TimeDelta = TimeDelta::days(30);
@@ -157,6 +157,7 @@ pub async fn erase_deleted(app: &App) -> Result<usize> {
         let txn = app.db.begin_write().await?;
         invitation::service::erase(&txn, tenant.id).await?;
         outbox::service::erase(&txn, tenant.id).await?;
+        webhook::service::erase(&txn, tenant.id).await?;
         auth::service::forget_tenant(&txn, tenant.id).await?;
         membership::service::erase(&txn, tenant.id).await?;
         role::service::erase(&txn, tenant.id).await?;

@@ -15,6 +15,8 @@ use crate::membership::{self, Membership, MembershipStatus};
 use crate::page::PageArgs;
 use crate::permission::Permission;
 use crate::role::graphql::RoleObject;
+use crate::webhook;
+use crate::webhook::graphql::WebhookEndpointObject;
 
 /// Which tenant: by one of its names.
 #[derive(Clone, Debug, OneofObject)]
@@ -135,6 +137,13 @@ impl TenantObject {
             view_events: may(Permission::ViewEvents),
             manage_tenant: may(Permission::ManageTenant),
         })
+    }
+
+    /// Where its events are posted to, oldest first; for those with MANAGE_TENANT and VIEW_EVENTS.
+    async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Option<GqlResult<Vec<WebhookEndpointObject>>> {
+        let listed = webhook::service::of_tenant(ctx.app(), ctx.actor(), self.0.id).await;
+        let shown = |rows: Vec<_>| rows.into_iter().map(WebhookEndpointObject).collect();
+        Some(listed.map(shown).map_err(Into::into))
     }
 
     /// Roles that members can have, built-in ones first.

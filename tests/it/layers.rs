@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const SLICES: [&str; 13] = [
+const SLICES: [&str; 14] = [
     "tenancy",
+    "webhook",
     "roster",
     "audit",
     "tenant",
@@ -115,6 +116,7 @@ fn slices_import_downward_only() {
         "password_reset",
         "onboarding",
         "audit",
+        "webhook",
         "roster",
         "tenancy",
     ];

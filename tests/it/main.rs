@@ -55,3 +55,4 @@ mod throttles;
 mod timing;
 mod tokens;
 mod walkthrough;
+mod webhooks;

@@ -127,12 +127,26 @@ async fn lists_are_read_by_their_indexes() {
     }
     seen.extend(watched.fewest("{ events(first: 10) { nodes { kind } } }").await);
     seen.extend(watched.fewest("{ resetRequests(first: 10) { nodes { status } } }").await);
+    watched
+        .ask("mutation { createWebhookEndpoint(input: { url: \"https://1.1.1.1/\" }) { secret } }", json!({}))
+        .await;
+    let deliveries = "{ me { activeMembership { tenant { webhookEndpoints { deliveries(first: 10) { totalCount nodes { event { kind } } } } } } } }";
+    seen.extend(watched.fewest(deliveries).await);
     let selects: Vec<&String> = seen.iter().filter(|sql| sql.starts_with("SELECT")).collect();
     assert!(selects.len() > 8, "{selects:#?}");
     let plans = crate::support::plans::of(watched.folder.path(), &selects).await;
     for (sql, plan) in selects.iter().zip(&plans) {
         let scans = plan.iter().find(|step| {
-            let large = ["invitation", "event", "outbox", "membership", "user", "session", "reset_request"];
+            let large = [
+                "invitation",
+                "event",
+                "outbox",
+                "membership",
+                "user",
+                "session",
+                "reset_request",
+                "webhook_delivery",
+            ];
             large.iter().any(|table| {
                 step.contains(&format!("Seq Scan on {table}"))
                     || step.contains(&format!("Seq Scan on \"{table}\""))

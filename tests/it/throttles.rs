@@ -35,11 +35,34 @@ fn class(name: &str, round: usize) -> Option<Class> {
         }
         "inviteMany" => CountedSession(json!({ "rows": [{ "email": format!("row{round}@x.test") }] })),
         "logout" => Harmless,
-        "logoutAll" | "revokeSession" | "switchTenant" | "updateProfile" | "createTenant"
-        | "resendInvitation" | "cancelInvitation" | "approveReset" | "rejectReset" | "cancelReset"
-        | "changeMemberRole" | "suspendMember" | "reinstateMember" | "removeMember" | "leaveTenant"
-        | "transferOwnership" | "createRole" | "updateRole" | "deleteRole" | "updateTenant"
-        | "suspendTenant" | "reinstateTenant" | "deleteTenant" => Session,
+        "logoutAll"
+        | "revokeSession"
+        | "switchTenant"
+        | "updateProfile"
+        | "createTenant"
+        | "resendInvitation"
+        | "cancelInvitation"
+        | "approveReset"
+        | "rejectReset"
+        | "cancelReset"
+        | "changeMemberRole"
+        | "suspendMember"
+        | "reinstateMember"
+        | "removeMember"
+        | "leaveTenant"
+        | "transferOwnership"
+        | "createRole"
+        | "updateRole"
+        | "deleteRole"
+        | "updateTenant"
+        | "suspendTenant"
+        | "reinstateTenant"
+        | "deleteTenant"
+        | "createWebhookEndpoint"
+        | "updateWebhookEndpoint"
+        | "deleteWebhookEndpoint"
+        | "rotateWebhookSecret"
+        | "redeliverWebhook" => Session,
         _ => return None,
     })
 }

@@ -149,6 +149,13 @@ pub(super) async fn by_id_all_tenants(
     Entity::find().filter(Column::Id.eq(id)).one(db).await
 }
 
+pub(super) async fn by_ids_all_tenants(
+    db: &impl ConnectionTrait,
+    ids: &[EventId],
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
+}
+
 pub(super) async fn of_subject(db: &impl ConnectionTrait, subject: Uuid) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::SubjectId.eq(subject)).order_by_asc(Column::Id).all(db).await
 }

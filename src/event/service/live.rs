@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use sea_orm::ConnectionTrait;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -128,6 +129,16 @@ pub async fn behind(
     most: u64,
 ) -> Result<Vec<Model>> {
     Ok(model::behind(app.db.reader(), tenant, position, family, most).await?)
+}
+
+/// How far the chains of tenants are sealed; a tenant without events has no entry.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn heads(db: &impl ConnectionTrait, tenants: &[TenantId]) -> Result<HashMap<TenantId, i64>> {
+    let chains = tenants.iter().map(|tenant| tenant.uuid()).collect();
+    let heads = chain::of(db, chains).await?;
+    Ok(heads.into_iter().map(|head| (TenantId::from(head.chain), head.position)).collect())
 }
 
 /// The place of an event in the chain of this tenant; `None` for one of another tenant.

@@ -18,7 +18,7 @@ use crate::page::{Page, Slice};
 
 pub use super::model::Filter;
 pub use key::EventKey;
-pub use live::{Feed, behind, follow, position_of};
+pub use live::{Feed, behind, follow, heads, position_of};
 pub use seal::{log_heads, seal_due};
 pub use verify::{Finding, Head, Report, verify};
 
@@ -86,6 +86,14 @@ pub async fn list(
 /// Whatever the database says.
 pub async fn find_all_tenants(db: &impl ConnectionTrait, id: EventId) -> Result<Option<Model>> {
     Ok(model::by_id_all_tenants(db, id).await?)
+}
+
+/// Events by identifier. The caller checks that they may be seen.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_ids_all_tenants(db: &impl ConnectionTrait, ids: &[EventId]) -> Result<Vec<Model>> {
+    Ok(model::by_ids_all_tenants(db, ids).await?)
 }
 
 /// What happened to one object, oldest first. The caller has checked that the object may be seen.

@@ -32,6 +32,8 @@ const OPEN: &[(&str, &str)] = &[
     ),
     ("AuthTokens", "accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt"),
     ("InviteResult", "row email outcome message invitation"),
+    ("WebhookEndpoint", "id url description eventKinds status disabledReason createdAt deliveries"),
+    ("WebhookDelivery", "id event state attempts lastStatus lastReply createdAt lastAttemptAt nextAttemptAt"),
     ("UserError", "code message path"),
     ("PageInfo", "hasPreviousPage hasNextPage startCursor endCursor"),
 ];
@@ -40,6 +42,7 @@ const NARROW: &[(&str, &str)] = &[
     ("Invitation", "tenant invitedBy acceptedBy metadata ipAddress"),
     ("Delivery", "lastReply"),
     ("ResetRequest", "decidedBy"),
+    ("Tenant", "webhookEndpoints"),
 ];
 
 #[test]
@@ -110,5 +113,28 @@ async fn who_decided_a_reset_is_shown_to_those_who_share_a_tenant_with_them() {
         assert_eq!(answer["data"]["node"]["decidedBy"], sees, "{who}: {answer}");
     }
     world.app.tick().await;
+    world.app.mails().await;
+}
+
+#[tokio::test]
+async fn endpoints_are_shown_to_those_who_manage_them() {
+    let world = World::new().await;
+    let [acme, globex] = &world.homes;
+    let query = "query Q($id: ID!) { node(id: $id) { ... on Tenant { name webhookEndpoints { id } } } }";
+    for (who, client, sees) in [
+        ("a member", &acme.member, Value::Null),
+        ("an admin", &acme.admin, Value::Null),
+        ("the owner", &acme.owner, json!([])),
+        ("the platform", &world.root, json!([])),
+    ] {
+        let answer = client.ask(query, json!({ "id": acme.tenant })).await;
+        assert_eq!(
+            answer["data"]["node"],
+            json!({ "name": "ACME", "webhookEndpoints": sees }),
+            "{who}: {answer}"
+        );
+    }
+    let answer = globex.owner.ask(query, json!({ "id": acme.tenant })).await;
+    assert_eq!(answer["data"], json!({ "node": null }));
     world.app.mails().await;
 }

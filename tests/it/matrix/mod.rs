@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use apollo_compiler::Schema;
 use serde_json::{Value, json};
 
-use rows::{ACCOUNT, INVITATIONS, PEOPLE, QUERIES, RESETS, Row, TENANTS};
+use rows::{ACCOUNT, INVITATIONS, PEOPLE, QUERIES, RESETS, Row, TENANTS, WEBHOOKS};
 use world::{ACTORS, World};
 
 fn schema() -> Schema {
@@ -24,7 +24,7 @@ fn fields_of(schema: &Schema, name: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_operation_of_the_schema_has_a_row() {
-    let groups = [QUERIES, ACCOUNT, RESETS, INVITATIONS, PEOPLE, TENANTS];
+    let groups = [QUERIES, ACCOUNT, RESETS, INVITATIONS, PEOPLE, TENANTS, WEBHOOKS];
     let rows: BTreeSet<String> = groups.into_iter().flatten().map(|row| row.operation().to_owned()).collect();
     let schema = schema();
     let mut operations = fields_of(&schema, "Query");
@@ -79,6 +79,11 @@ async fn members_and_roles_are_managed_by_who_may() {
 #[tokio::test]
 async fn tenants_are_managed_by_their_owners_and_the_platform() {
     run(TENANTS).await;
+}
+
+#[tokio::test]
+async fn webhooks_are_managed_by_owners_and_the_platform() {
+    run(WEBHOOKS).await;
 }
 
 /// What came of an answer: `ok`, `null`, or the code of the first error.

@@ -45,6 +45,8 @@ const MEMBERS: [&str; 7] = [ANON, OK, OK, OK, NULL, NULL, OK];
 const ADMINS: [&str; 7] = [ANON, NO, OK, OK, GONE, GONE, OK];
 /// The same for objects that hide from everybody else.
 const SHOWN_TO_ADMINS: [&str; 7] = [ANON, NULL, OK, OK, NULL, NULL, OK];
+/// The same for what only owners see.
+const SHOWN_TO_OWNERS: [&str; 7] = [ANON, NULL, NULL, OK, NULL, NULL, OK];
 /// For owners.
 const OWNERS: [&str; 7] = [ANON, NO, NO, OK, GONE, GONE, OK];
 /// For administrators of the platform.
@@ -59,6 +61,8 @@ pub const QUERIES: &[Row] = &[
     row("node (invitation)", "{ node(id: \"$invitation\") { id } }", SHOWN_TO_ADMINS),
     row("node (reset request)", "{ node(id: \"$reset\") { id } }", SHOWN_TO_ADMINS),
     row("node (event)", "{ node(id: \"$event\") { id } }", SHOWN_TO_ADMINS),
+    row("node (webhook endpoint)", "{ node(id: \"$webhook\") { id } }", SHOWN_TO_OWNERS),
+    row("node (webhook delivery)", "{ node(id: \"$delivery\") { id } }", SHOWN_TO_OWNERS),
     row(
         "node (session of somebody)",
         "{ node(id: \"$session\") { id } }",
@@ -156,4 +160,12 @@ pub const TENANTS: &[Row] = &[
     row("suspendTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
     row("reinstateTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
     row("deleteTenant", r#"{"tenantId": "$tenant", "slug": "$slug"}"#, OWNERS),
+];
+
+pub const WEBHOOKS: &[Row] = &[
+    row("createWebhookEndpoint", r#"{"tenantId": "$tenant", "url": "http://127.0.0.1:1/$fresh"}"#, OWNERS),
+    row("updateWebhookEndpoint", r#"{"webhookEndpointId": "$webhook", "description": "CRM"}"#, OWNERS),
+    row("deleteWebhookEndpoint", r#"{"webhookEndpointId": "$webhook"}"#, OWNERS),
+    row("rotateWebhookSecret", r#"{"webhookEndpointId": "$webhook"}"#, OWNERS),
+    row("redeliverWebhook", r#"{"webhookDeliveryId": "$delivery"}"#, OWNERS),
 ];

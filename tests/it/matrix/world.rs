@@ -43,7 +43,12 @@ async fn home(app: &TestApp, slug: &str) -> Home {
 
 impl World {
     pub async fn new() -> Self {
-        let app = TestApp::with(&["--access-ttl=13d", "--limit-login-per-ip=10000"]).await;
+        let app = TestApp::with(&[
+            "--access-ttl=13d",
+            "--limit-login-per-ip=10000",
+            "--webhook-allow-private=true",
+        ])
+        .await;
         let homes = [home(&app, SLUGS[0]).await, home(&app, SLUGS[1]).await];
         let root = app.superuser().await;
         Self { app, homes, root, made: Cell::new(0) }
@@ -116,8 +121,32 @@ impl World {
                 let (_, email) = self.joined(home).await;
                 reset::approved(&self.app, &here.owner, &email).await
             }
+            "webhook" => self.webhook(home).await,
+            "delivery" => {
+                // Its own making is the first thing that an endpoint is posted.
+                let query = format!(
+                    "{{ node(id: \"{}\") {{ ... on WebhookEndpoint {{ deliveries {{ nodes {{ id }} }} }} }} }}",
+                    self.webhook(home).await
+                );
+                self.app.tick().await;
+                text(&here.owner.ask(&query, json!({})).await["data"]["node"]["deliveries"]["nodes"][0]["id"])
+            }
             other => panic!("there is no target ${other}"),
         }
+    }
+
+    /// The only endpoint of a tenant, where nobody listens.
+    async fn webhook(&self, home: usize) -> String {
+        let here = &self.homes[home];
+        let query = "query Q($id: ID!) { node(id: $id) { ... on Tenant { webhookEndpoints { id } } } }";
+        let answer = here.owner.ask(query, json!({ "id": here.tenant })).await;
+        for earlier in answer["data"]["node"]["webhookEndpoints"].as_array().unwrap() {
+            let input = json!({ "webhookEndpointId": earlier["id"] });
+            here.owner.mutate("deleteWebhookEndpoint", "deletedWebhookEndpointId", input).await;
+        }
+        let input = json!({ "url": "http://127.0.0.1:1/", "eventKinds": ["webhook.created"] });
+        let made = here.owner.mutate("createWebhookEndpoint", "webhookEndpoint { id }", input).await;
+        made["webhookEndpoint"]["id"].as_str().unwrap_or_else(|| panic!("{made}")).to_owned()
     }
 
     /// What an actor gets for a row, with every target made afresh.

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod database;
+pub mod hook_server;
 pub mod plans;
 pub mod process;
 pub mod replica;
