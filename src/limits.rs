@@ -61,32 +61,9 @@ pub async fn try_reserve(
     db: &impl ConnectionTrait,
     limit: Limit,
     subject: &str,
-) -> Result<Option<Duration>, DbErr> {
-    let now = app.clock.now();
-    let key = app.keys.limiter_key(limit.bucket, subject);
-    let backend = db.get_database_backend();
-    let granted = db
-        .execute_raw(Statement::from_sql_and_values(
-            backend,
-            "INSERT INTO rate_limit (key, used, window_ends_at) VALUES ($1, 1, $2)
-             ON CONFLICT (key) DO UPDATE SET
-               used = CASE WHEN rate_limit.window_ends_at <= $3 THEN 1 ELSE rate_limit.used + 1 END,
-               window_ends_at = CASE WHEN rate_limit.window_ends_at <= $3 THEN $2
-                                ELSE rate_limit.window_ends_at END
-             WHERE rate_limit.window_ends_at <= $3 OR rate_limit.used < $4",
-            [
-                Value::from(key.clone()),
-                Value::from(now + limit.window),
-                Value::from(now),
-                Value::from(i64::from(limit.most)),
-            ],
-        ))
-        .await?
-        .rows_affected();
-    if granted > 0 && limit.most > 0 {
-        return Ok(None);
-    }
-    full(app, db, limit, &key).await.map(Some)
+) -> Result<Option<Duration>> {
+    let refused = reserve_all(app, db, &[(limit, subject)]).await?;
+    Ok(refused.map(|(_, wait)| wait))
 }
 
 /// Reserves one attempt of each limit for its subject, in one statement. `Some` names the first of them that is full, by its place,
