@@ -16,7 +16,7 @@ tokio::task_local! {
 }
 
 /// What an operation is known by while it is executed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Mark {
     /// The client's key, as it is stored.
     pub key: String,

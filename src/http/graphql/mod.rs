@@ -184,8 +184,8 @@ fn bearer(request: &Request) -> Option<&str> {
 async fn respond(state: &State, parameters: Parameters, caller: Caller, answer: &Answer) -> Response {
     match prepare(state, parameters, caller).await {
         Ok(prepared) if answer.media == Media::Events => events::stream(state, prepared, answer),
-        Ok(mut prepared) => {
-            let mut said = std::mem::take(&mut prepared.said);
+        Ok(prepared) => {
+            let mut said = prepared.said.clone();
             let executed = prepared.execute(state).await;
             said.outcome = Some(executed.as_ref().map_or(ErrorCode::Overloaded.as_str(), outcome::of));
             let mut response = executed.map_or_else(|| answer.late(), |response| answer.executed(response));

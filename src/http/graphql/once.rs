@@ -67,13 +67,13 @@ pub(super) async fn execute(
     mark: Mark,
     operation: impl Future<Output = Option<Response>>,
 ) -> Option<Response> {
+    let mark = Arc::new(mark);
     let found = || once::find(app.db.reader(), &mark.key, mark.now);
     match found().await {
         Ok(None) => {}
         Ok(Some(kept)) => return Some(again(app, &mark, kept)),
         Err(error) => return Some(failed(error.into())),
     }
-    let mark = Arc::new(mark.clone());
     let response = once::marked(Arc::clone(&mark), operation).await?;
     match found().await {
         // Another execution was quicker, and whatever this one met is its doing.

@@ -160,8 +160,7 @@ impl Prepared {
         if self.kind == Kind::Mutation {
             state.app.feed.ring();
         }
-        let field = Gate::field(&self.checked, self.name.as_deref());
-        outcome::count(self.kind, field, executed.as_ref().ok());
+        outcome::count(self.kind, self.said.operation.as_deref(), executed.as_ref().ok());
         match executed {
             Ok(mut response) => {
                 relocate(&mut response, &self.checked, self.name.as_deref());
