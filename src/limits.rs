@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
 
 use crate::actor::Actor;
 use crate::app::App;
@@ -76,39 +76,72 @@ pub async fn reserve_all(
     db: &impl ConnectionTrait,
     wanted: &[(Limit, &str)],
 ) -> Result<Option<(usize, Duration)>> {
-    let now = app.clock.now();
-    let keys: Vec<String> =
-        wanted.iter().map(|(limit, subject)| app.keys.limiter_key(limit.bucket, subject)).collect();
-    let mut values = vec![Value::from(now)];
-    let (mut rows, mut most) = (Vec::new(), Vec::new());
-    for ((limit, _), key) in wanted.iter().zip(&keys) {
-        let n = values.len();
-        rows.push(format!("(${}, 1, ${})", n + 1, n + 2));
-        most.push(format!("WHEN ${} THEN {}", n + 1, limit.most));
-        values.extend([Value::from(key.clone()), Value::from(now + limit.window)]);
-    }
-    let statement = format!(
-        "INSERT INTO rate_limit (key, used, window_ends_at) VALUES {}
+    let (reservation, statement) = Reservation::of(app, db.get_database_backend(), wanted);
+    let granted = db.query_all_raw(statement).await?;
+    reservation.refused(app, db, granted).await
+}
+
+/// Attempts that are about to be reserved, and how to read the answer.
+pub struct Reservation<'w> {
+    wanted: &'w [(Limit, &'w str)],
+    keys: Vec<String>,
+}
+
+impl<'w> Reservation<'w> {
+    /// Column of what the statement answers.
+    pub const RETURNED: &'static str = "key";
+
+    /// The statement that reserves one attempt of each limit for its subject.
+    #[must_use]
+    pub fn of(app: &App, backend: DbBackend, wanted: &'w [(Limit, &'w str)]) -> (Self, Statement) {
+        let now = app.clock.now();
+        let keys: Vec<String> =
+            wanted.iter().map(|(limit, subject)| app.keys.limiter_key(limit.bucket, subject)).collect();
+        let mut values = vec![Value::from(now)];
+        let (mut rows, mut most) = (Vec::new(), Vec::new());
+        for ((limit, _), key) in wanted.iter().zip(&keys) {
+            let n = values.len();
+            rows.push(format!("(${}, 1, ${})", n + 1, n + 2));
+            most.push(format!("WHEN ${} THEN {}", n + 1, limit.most));
+            values.extend([Value::from(key.clone()), Value::from(now + limit.window)]);
+        }
+        let statement = format!(
+            "INSERT INTO rate_limit (key, used, window_ends_at) VALUES {}
          ON CONFLICT (key) DO UPDATE SET
            used = CASE WHEN rate_limit.window_ends_at <= $1 THEN 1 ELSE rate_limit.used + 1 END,
            window_ends_at = CASE WHEN rate_limit.window_ends_at <= $1 THEN excluded.window_ends_at
                             ELSE rate_limit.window_ends_at END
          WHERE rate_limit.window_ends_at <= $1 OR rate_limit.used < CASE rate_limit.key {} END
          RETURNING key",
-        rows.join(", "),
-        most.join(" ")
-    );
-    let backend = db.get_database_backend();
-    let mut granted = HashSet::new();
-    for row in db.query_all_raw(Statement::from_sql_and_values(backend, statement, values)).await? {
-        granted.insert(row.try_get::<String>("", "key")?);
+            rows.join(", "),
+            most.join(" ")
+        );
+        let statement = Statement::from_sql_and_values(backend, statement, values);
+        (Self { wanted, keys }, statement)
     }
-    for (place, (limit, _)) in wanted.iter().enumerate() {
-        if limit.most == 0 || !granted.contains(&keys[place]) {
-            return Ok(Some((place, full(app, db, *limit, &keys[place]).await?)));
+
+    /// What [`reserve_all`] says, from the rows that the statement answered with.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn refused(
+        &self,
+        app: &App,
+        db: &impl ConnectionTrait,
+        rows: Vec<QueryResult>,
+    ) -> Result<Option<(usize, Duration)>> {
+        let mut granted = HashSet::new();
+        for row in rows {
+            granted.insert(row.try_get::<String>("", Self::RETURNED)?);
         }
+        for (place, (limit, _)) in self.wanted.iter().enumerate() {
+            let key = &self.keys[place];
+            if limit.most == 0 || !granted.contains(key) {
+                return Ok(Some((place, full(app, db, *limit, key).await?)));
+            }
+        }
+        Ok(None)
     }
-    Ok(None)
 }
 
 /// How long to wait for a window that is full.

@@ -5,6 +5,7 @@
 //! one holds the lock, so `clippy.toml` refuses `begin()` everywhere else. PostgreSQL uses one pool.
 
 mod backup;
+mod batch;
 mod migrate;
 pub mod once;
 mod place;
@@ -28,6 +29,7 @@ use crate::page::{Cursor, SortKey};
 use self::stamp::Stamps;
 
 pub use backup::BackupError;
+pub use batch::Batch;
 pub use place::{DatabaseUrl, ServeLock, name, private_file, redact, sqlite_path};
 pub use stamp::Stamp;
 

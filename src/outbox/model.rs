@@ -5,7 +5,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
-use sea_orm::{QueryOrder, QuerySelect, QueryTrait, Statement};
+use sea_orm::{DbBackend, QueryOrder, QuerySelect, QueryTrait, Statement};
 
 use crate::clock::Instant;
 use crate::id::{OutboxId, TenantId, UserId};
@@ -117,6 +117,10 @@ fn active(row: Model) -> ActiveModel {
 
 pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
     Entity::insert(active(row)).exec_without_returning(db).await.map(drop)
+}
+
+pub(super) fn insertion(row: Model, backend: DbBackend) -> Statement {
+    Entity::insert(active(row)).build(backend)
 }
 
 /// Inserts many rows, a few hundred in a statement.

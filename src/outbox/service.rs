@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::model::{self, DeliveryState, Ending, MailKind, Model};
 use crate::app::App;
 use crate::clock::Instant;
+use crate::db::Batch;
 use crate::error::{ErrorCode, Result};
 use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
 use crate::mail::{Mail, SendError};
@@ -62,6 +63,15 @@ pub async fn enqueue(app: &App, db: &impl ConnectionTrait, new: NewMail) -> Resu
     let id = row.id;
     model::insert(db, row).await?;
     Ok(id)
+}
+
+/// As [`enqueue`], with statements that are sent together.
+pub fn enqueue_in(app: &App, batch: &mut Batch, new: NewMail) -> OutboxId {
+    let row = row(app, new);
+    let id = row.id;
+    let insert = model::insertion(row, batch.backend());
+    batch.push(insert);
+    id
 }
 
 /// Owes many mails; their identifiers in the same order.

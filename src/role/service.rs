@@ -79,13 +79,16 @@ pub async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
 /// # Errors
 /// `BAD_USER_INPUT` at `roleKey`.
 pub async fn by_key(db: &impl ConnectionTrait, tenant: TenantId, key: &str) -> Result<Model> {
-    let found = model::by_key(db, tenant, key).await?;
-    found.ok_or_else(|| {
-        Error::bad_input(
-            "roleKey",
-            "This tenant has no role with that key; built in are owner, admin and member.",
-        )
-    })
+    model::by_key(db, tenant, key).await?.ok_or_else(no_such_key)
+}
+
+/// What is said of a key that no role of the tenant has.
+#[must_use]
+pub fn no_such_key() -> Error {
+    Error::bad_input(
+        "roleKey",
+        "This tenant has no role with that key; built in are owner, admin and member.",
+    )
 }
 
 /// Roles of tenants, built-in ones first.

@@ -7,7 +7,7 @@ pub(super) mod chain;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{Condition, Order, QueryOrder, QuerySelect};
+use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect, QueryTrait as _, Statement};
 
 use crate::clock::Instant;
 use crate::db;
@@ -70,6 +70,10 @@ fn active(event: Model) -> ActiveModel {
 
 pub(super) async fn insert(db: &impl ConnectionTrait, event: Model) -> Result<(), DbErr> {
     Entity::insert(active(event)).exec_without_returning(db).await.map(drop)
+}
+
+pub(super) fn insertion(event: Model, backend: DbBackend) -> Statement {
+    Entity::insert(active(event)).build(backend)
 }
 
 /// Inserts many rows, a few hundred in a statement.

@@ -12,6 +12,7 @@ use super::NewEvent;
 use super::model::{self, Model};
 use crate::actor::Actor;
 use crate::app::App;
+use crate::db::Batch;
 use crate::error::Result;
 use crate::id::{EventId, TenantId};
 use crate::page::{Page, Slice};
@@ -28,6 +29,12 @@ pub use verify::{Finding, Head, Report, verify};
 /// Whatever the database says.
 pub async fn record(app: &App, db: &impl ConnectionTrait, actor: &Actor, new: NewEvent) -> Result<()> {
     Ok(model::insert(db, row(app, actor, new)).await?)
+}
+
+/// As [`record`], with statements that are sent together.
+pub fn record_in(app: &App, batch: &mut Batch, actor: &Actor, new: NewEvent) {
+    let insert = model::insertion(row(app, actor, new), batch.backend());
+    batch.push(insert);
 }
 
 /// Records many facts in the transaction that made them true.

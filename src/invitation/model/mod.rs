@@ -3,10 +3,11 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 mod listing;
+mod prospect;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockType};
-use sea_orm::{ActiveValue::Set, DbBackend, QueryOrder, QuerySelect, Statement, Value};
+use sea_orm::{ActiveValue::Set, DbBackend, QueryOrder, QuerySelect, QueryTrait as _, Statement, Value};
 
 use crate::clock::Instant;
 use crate::email::Email;
@@ -14,6 +15,7 @@ use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
 pub use listing::SortBy;
 pub(super) use listing::{Where, count, list};
+pub(super) use prospect::prospect;
 
 /// Where an invitation stands. Values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
@@ -156,8 +158,8 @@ fn active(row: Model) -> ActiveModel {
     }
 }
 
-pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
-    Entity::insert(active(row)).exec_without_returning(db).await.map(drop)
+pub(super) fn insertion(row: Model, backend: DbBackend) -> Statement {
+    Entity::insert(active(row)).build(backend)
 }
 
 /// Inserts many rows, a few hundred in a statement.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::actor::{Actor, Authority};
 use crate::app::App;
+use crate::db::Batch;
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::event::{self, EventKind, NewEvent, Subject};
@@ -15,11 +16,11 @@ use crate::id::{TenantId, TypedId as _};
 use crate::invitation::Refused;
 use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
 use crate::keys::TokenKind;
-use crate::limits::{self, Limit};
+use crate::limits::{self, Limit, Reservation};
 use crate::outbox;
 use crate::permission::Permission;
 use crate::role::{self, Role};
-use crate::{membership, tenant, text, user};
+use crate::{membership, tenant, text};
 
 /// Largest metadata, in bytes of compact JSON.
 const METADATA_MAX: usize = 4_096;
@@ -128,8 +129,7 @@ pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, 
         authority.require(Permission::Invite)?;
         tenant::service::require_active(&tenant)?;
         let checked = check(app, &input)?;
-        let role = role::service::by_key(&txn, tenant_id, &input.role_key).await?;
-        match invite_in(app, &txn, actor, &authority, &checked, &role).await {
+        match invite_in(app, &txn, actor, &authority, &checked, &input.role_key).await {
             Err(refused) if Unique::behind(&refused.error) == Some(Unique::PendingInvitation) => {}
             Err(refused) => return Err(refused),
             Ok(invited) => {
@@ -152,11 +152,10 @@ pub async fn invite_owner(
     actor: &Actor,
     tenant_id: TenantId,
     email: &str,
-    role: &Role,
 ) -> Result<Model, Refused> {
     let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
     let checked = check(app, &Invite::plain(Some(tenant_id), email, role::OWNER))?;
-    Ok(invite_in(app, db, actor, &authority, &checked, role).await?.invitation)
+    Ok(invite_in(app, db, actor, &authority, &checked, role::OWNER).await?.invitation)
 }
 
 pub(super) fn check(app: &App, input: &Invite) -> Result<Checked> {
@@ -202,11 +201,23 @@ async fn invite_in(
     actor: &Actor,
     authority: &Authority,
     input: &Checked,
-    role: &Role,
+    role_key: &str,
 ) -> Result<Invited, Refused> {
-    role::service::require_can_grant(authority, role)?;
-    require_not_member(db, actor, authority.tenant_id, &input.email).await?;
-    if let Some(pending) = model::pending(db, authority.tenant_id, &input.email).await? {
+    let tenant_id = authority.tenant_id;
+    let prospect = model::prospect(db, tenant_id, role_key, &input.email).await?;
+    let role = prospect.as_ref().and_then(|prospect| prospect.role(tenant_id));
+    let (Some(prospect), Some(role)) = (prospect, role) else {
+        return Err(role::service::no_such_key().into());
+    };
+    role::service::require_can_grant(authority, &role)?;
+    let oneself = actor.principal().is_some_and(|principal| principal.email.norm() == input.email.norm());
+    if prospect.is_member || oneself {
+        let already = Error::refused(ErrorCode::AlreadyMember, "This person is a member already.");
+        return Err(already.at("email").into());
+    }
+    if prospect.is_pending
+        && let Some(pending) = model::pending(db, tenant_id, &input.email).await?
+    {
         let now = app.clock.now();
         if pending.status_at(now) == InvitationStatus::Expired {
             super::expire::record(app, db, actor, &pending).await?;
@@ -229,25 +240,10 @@ async fn invite_in(
             super::decide::apply(app, db, actor, &pending, superseded).await?;
         }
     }
-    reserve(app, db, actor, authority.tenant_id, &input.email).await?;
-    Ok(insert(app, db, actor, authority.tenant_id, input, role).await?)
-}
-
-async fn require_not_member(
-    db: &impl ConnectionTrait,
-    actor: &Actor,
-    tenant: TenantId,
-    email: &Email,
-) -> Result<()> {
-    let already = || Error::refused(ErrorCode::AlreadyMember, "This person is a member already.").at("email");
-    if actor.principal().is_some_and(|p| p.email.norm() == email.norm()) {
-        return Err(already());
+    if prospect.pending.unsigned_abs() >= u64::from(app.config.limits.pending_per_tenant) {
+        require_room(app, db, tenant_id).await?;
     }
-    let Some(user) = user::service::by_email(db, email).await? else { return Ok(()) };
-    match membership::service::find(db, tenant, user.id).await? {
-        Some(_) => Err(already()),
-        None => Ok(()),
-    }
+    Ok(insert(app, db, actor, tenant_id, input, &role).await?)
 }
 
 /// Refuses one more pending invitation than a tenant may have.
@@ -260,28 +256,6 @@ pub(super) async fn require_room(app: &App, db: &impl ConnectionTrait, tenant: T
         "This tenant has {most} pending invitations, which is the most there can be; cancel some first."
     );
     Err(Error::refused(ErrorCode::QuotaExceeded, message))
-}
-
-/// Counts the invitation against every quota, in the transaction that makes it.
-async fn reserve(
-    app: &App,
-    db: &impl ConnectionTrait,
-    actor: &Actor,
-    tenant: TenantId,
-    email: &Email,
-) -> Result<()> {
-    require_room(app, db, tenant).await?;
-    let (tenant, inviter) = (tenant.global(), actor.user_id().map(|id| id.global()));
-    let mut wanted = vec![(per_tenant(app), tenant.as_str()), (per_recipient(app), email.norm())];
-    let mut said = vec!["by this tenant in a day", "to this address in a day"];
-    if let Some(inviter) = &inviter {
-        wanted.insert(0, (per_inviter(app), inviter));
-        said.insert(0, BY_YOU);
-    }
-    match limits::reserve_all(app, db, &wanted).await? {
-        Some((place, wait)) => Err(exceeded(wanted[place].0, said[place], wait)),
-        None => Ok(()),
-    }
 }
 
 /// Counts one call against the inviter's quota.
@@ -315,6 +289,7 @@ fn exceeded(limit: Limit, what: &str, wait: Duration) -> Error {
     Error::refused(ErrorCode::QuotaExceeded, message)
 }
 
+/// Counts the invitation against every quota and makes it, with its mail and its event.
 async fn insert(
     app: &App,
     db: &impl ConnectionTrait,
@@ -323,12 +298,27 @@ async fn insert(
     input: &Checked,
     role: &Role,
 ) -> Result<Invited> {
+    let (tenant, inviter) = (tenant_id.global(), actor.user_id().map(|id| id.global()));
+    let mut wanted = vec![(per_tenant(app), tenant.as_str()), (per_recipient(app), input.email.norm())];
+    let mut said = vec!["by this tenant in a day", "to this address in a day"];
+    if let Some(inviter) = &inviter {
+        wanted.insert(0, (per_inviter(app), inviter));
+        said.insert(0, BY_YOU);
+    }
+    let mut batch = Batch::new(db);
+    let (reservation, statement) = Reservation::of(app, batch.backend(), &wanted);
+    batch.push(statement);
     let mut invitation = draft(app, actor, tenant_id, input, role);
     if input.delivery == Delivery::Email {
-        invitation.outbox_id = Some(outbox::service::enqueue(app, db, super::mail::owed(&invitation)).await?);
+        invitation.outbox_id =
+            Some(outbox::service::enqueue_in(app, &mut batch, super::mail::owed(&invitation)));
     }
-    model::insert(db, invitation.clone()).await?;
-    event::service::record(app, db, actor, created(&invitation, role)).await?;
+    batch.push(model::insertion(invitation.clone(), batch.backend()));
+    event::service::record_in(app, &mut batch, actor, created(&invitation, role));
+    let granted = batch.run(db, Reservation::RETURNED).await?;
+    if let Some((place, wait)) = reservation.refused(app, db, granted).await? {
+        return Err(exceeded(wanted[place].0, said[place], wait));
+    }
     let link = (input.delivery == Delivery::LinkOnly)
         .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, invitation.id.uuid(), 0)));
     Ok(Invited { invitation, created: true, link })

@@ -47,7 +47,7 @@ pub async fn create_tenant(
     event::service::record(app, &txn, actor, created).await?;
     let invitation = match (owner_email, actor.user_id()) {
         (Some(email), _) => {
-            let invited = invitation::service::invite_owner(app, &txn, actor, tenant.id, email, &owner).await;
+            let invited = invitation::service::invite_owner(app, &txn, actor, tenant.id, email).await;
             let refused = |refused: invitation::Refused| match refused.error {
                 Error::Refused(mut refusal) => {
                     refusal.path = vec!["ownerEmail".to_owned()];
