@@ -254,6 +254,10 @@ impl From<OpenError> for Failure {
     }
 }
 
+/// Stack of a thread, in bytes, of which memory is taken as it is used: without optimisation a page that executes an operation goes
+/// deep.
+const STACK: usize = 8 << 20;
+
 type Outcome = Result<(), Failure>;
 
 /// Parses the command line, runs it and says how it went.
@@ -264,7 +268,8 @@ pub fn main() -> ExitCode {
     telemetry::init(&cli.options.log, cli.options.log_format);
     // One TLS provider for mail and database; a second one in the process would make both refuse.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.enable_all().thread_stack_size(STACK).build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::new(Failure::FAILED, format!("cannot start: {error}"))),
     };

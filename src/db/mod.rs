@@ -10,6 +10,7 @@ mod migrate;
 pub mod once;
 mod place;
 mod stamp;
+mod write;
 
 use std::io;
 use std::path::PathBuf;
@@ -19,19 +20,20 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, LikeExpr, SimpleExpr};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, sqlx,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement, sqlx,
 };
 
 use crate::clock::{Clock, Instant};
 use crate::page::{Cursor, SortKey};
 
 use self::stamp::Stamps;
+use self::write::Turns;
 
 pub use backup::BackupError;
 pub use batch::Batch;
 pub use place::{DatabaseUrl, ServeLock, name, private_file, redact, sqlite_path};
 pub use stamp::Stamp;
+pub use write::{WriteTransaction, settled};
 
 /// Rows in one statement that inserts or looks up many: a bound on parameters, of which SQLite takes 32,766.
 pub const ROWS: usize = 250;
@@ -96,6 +98,7 @@ pub struct Db {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     stamps: Option<Arc<Stamps>>,
+    turns: Arc<Turns>,
 }
 
 impl Db {
@@ -111,14 +114,20 @@ impl Db {
             let url = format!("sqlite://{}", path.display());
             let writer = Database::connect(sqlite_options(&url, 1, false)).await.map_err(failed)?;
             let reader = Database::connect(sqlite_options(&url, READERS, true)).await.map_err(failed)?;
-            let mut db = Self { url: url.into(), writer, reader, stamps: None };
+            let mut db = Self { url: url.into(), writer, reader, stamps: None, turns: Arc::default() };
             db.check_sqlite_version().await?;
             db.stamps = Stamps::of(&path).map(Arc::new);
             return Ok(db);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = Database::connect(postgres_options(url)).await.map_err(failed)?;
-            return Ok(Self { url: url.to_owned().into(), writer: pool.clone(), reader: pool, stamps: None });
+            return Ok(Self {
+                url: url.to_owned().into(),
+                writer: pool.clone(),
+                reader: pool,
+                stamps: None,
+                turns: Arc::default(),
+            });
         }
         Err(OpenError::UnknownKind)
     }
@@ -158,16 +167,26 @@ impl Db {
     ///
     /// # Errors
     /// Whatever the database says; a busy pool becomes `OVERLOADED`.
-    #[expect(clippy::disallowed_methods, reason = "the one door to a transaction")]
-    pub async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
-        let immediate = TransactionOptions {
-            sqlite_transaction_mode: match self.writer.get_database_backend() {
-                DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
-                _ => None,
-            },
-            ..TransactionOptions::default()
+    pub async fn begin_write(&self) -> Result<WriteTransaction, DbErr> {
+        self.begin(false).await
+    }
+
+    /// As [`Db::begin_write`], for what takes long: nobody else waits for its commit.
+    ///
+    /// # Errors
+    /// As [`Db::begin_write`].
+    pub async fn begin_long_write(&self) -> Result<WriteTransaction, DbErr> {
+        self.begin(true).await
+    }
+
+    async fn begin(&self, alone: bool) -> Result<WriteTransaction, DbErr> {
+        let txn = match self.writer.get_database_backend() {
+            // Boxed, since every operation that writes would carry it else.
+            DbBackend::Sqlite => {
+                Box::pin(self.turns.begin(&self.writer, alone, SQLITE_ACQUIRE_TIMEOUT)).await?
+            }
+            _ => WriteTransaction::own(write::begin(&self.writer).await?),
         };
-        let txn = self.writer.begin_with_options(immediate).await?;
         once::claim(&txn).await?;
         Ok(txn)
     }

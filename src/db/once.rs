@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value,
-};
+use sea_orm::{ConnAcquireErr, ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
 use crate::clock::Instant;
 
@@ -52,7 +50,7 @@ pub async fn marked<F: Future>(mark: Arc<Mark>, operation: F) -> F::Output {
 ///
 /// # Errors
 /// As for a busy database where another execution has the key: the client asks again, and finds its answer.
-pub(super) async fn claim(txn: &DatabaseTransaction) -> Result<(), DbErr> {
+pub(super) async fn claim(txn: &impl ConnectionTrait) -> Result<(), DbErr> {
     let Ok(mark) = MARK.try_with(Arc::clone) else { return Ok(()) };
     let statement = Statement::from_sql_and_values(
         txn.get_database_backend(),

@@ -154,7 +154,7 @@ pub async fn delete_tenant(app: &App, actor: &Actor, id: TenantId, slug: &str) -
 pub async fn erase_deleted(app: &App) -> Result<usize> {
     let due = tenant::service::deleted_before(app.db.reader(), app.clock.now() - GRACE).await?;
     for tenant in &due {
-        let txn = app.db.begin_write().await?;
+        let txn = app.db.begin_long_write().await?;
         invitation::service::erase(&txn, tenant.id).await?;
         outbox::service::erase(&txn, tenant.id).await?;
         webhook::service::erase(&txn, tenant.id).await?;

@@ -15,6 +15,7 @@ use crate::actor::{Actor, Origin};
 use crate::app::App;
 use crate::auth;
 use crate::db::once::Mark;
+use crate::db::settled;
 use crate::error::Error;
 use crate::graphql::{SessionCookie, loader};
 use crate::http::State;
@@ -156,7 +157,8 @@ impl Prepared {
 
     async fn execute_once(self, state: &State) -> Option<GraphQLResponse> {
         let deadline = state.app.config.request_timeout;
-        let executed = tokio::time::timeout(deadline, state.schema.execute(self.request)).await;
+        let executed =
+            tokio::time::timeout(deadline, settled(Box::pin(state.schema.execute(self.request)))).await;
         if self.kind == Kind::Mutation {
             state.app.feed.ring();
         }

@@ -128,7 +128,7 @@ pub async fn invite_rows(
     let tenant_id = actor.tenant_or_active(tenant_id)?;
     // The unique index decides between two at the same instant; the other one looks again.
     for _ in 0..3 {
-        let txn = app.db.begin_write().await?;
+        let txn = app.db.begin_long_write().await?;
         tenant::service::hold(&txn, tenant_id).await?;
         let (tenant, authority) = membership::service::authority(&txn, actor, tenant_id).await?;
         authority.require(Permission::Invite)?;

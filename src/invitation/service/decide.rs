@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{by_token, manage, not_pending};
 use crate::actor::Actor;
 use crate::app::App;
+use crate::db::WriteTransaction;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::InvitationId;
@@ -73,7 +74,7 @@ pub async fn decline(
 /// Commits a decision that was made; else answers with the state that stood in its way.
 async fn finish(
     app: &App,
-    txn: sea_orm::DatabaseTransaction,
+    txn: WriteTransaction,
     id: InvitationId,
     decided: bool,
     wanted: InvitationStatus,

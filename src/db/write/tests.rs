@@ -1,0 +1,247 @@
+//! Writers that share a commit: who is told what, whoever gives up, goes away or fails.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::poll;
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{SHARED_MAX, WriteTransaction, settled};
+use crate::db::Db;
+
+/// A database with a table of different numbers.
+struct Numbers {
+    db: Db,
+    _folder: tempfile::TempDir,
+}
+
+impl Numbers {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&format!("sqlite://{}", folder.path().join("n.db").display())).await.unwrap();
+        db.writer().execute_unprepared("CREATE TABLE number (n INTEGER UNIQUE) STRICT").await.unwrap();
+        Self { db, _folder: folder }
+    }
+
+    /// What is on disk, in order.
+    async fn all(&self) -> Vec<i64> {
+        let select = Statement::from_string(DbBackend::Sqlite, "SELECT n FROM number ORDER BY n");
+        let rows = self.db.reader().query_all_raw(select).await.unwrap();
+        rows.iter().map(|row| row.try_get("", "n").unwrap()).collect()
+    }
+
+    /// Begins in a task, so that it waits for its turn there; what it does with it is the other half.
+    async fn waiter(&self) -> (JoinHandle<()>, oneshot::Receiver<WriteTransaction>) {
+        let before = self.waiting();
+        let (sender, receiver) = oneshot::channel();
+        let db = self.db.clone();
+        let task = tokio::spawn(async move {
+            let _ = sender.send(db.begin_write().await.unwrap());
+        });
+        within(async {
+            while self.waiting() == before {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        (task, receiver)
+    }
+
+    fn waiting(&self) -> usize {
+        self.db.turns.waiting.load(Ordering::SeqCst)
+    }
+}
+
+async fn add(txn: &WriteTransaction, n: i64) -> Result<(), DbErr> {
+    txn.execute_unprepared(&format!("INSERT INTO number VALUES ({n})")).await.map(drop)
+}
+
+async fn within<T>(doing: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), doing).await.expect("it ends")
+}
+
+#[tokio::test]
+async fn one_alone_is_committed_at_once() {
+    let numbers = Numbers::new().await;
+    let txn = numbers.db.begin_write().await.unwrap();
+    add(&txn, 1).await.unwrap();
+    within(txn.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+}
+
+#[tokio::test]
+async fn one_that_is_given_up_leaves_nothing_behind() {
+    let numbers = Numbers::new().await;
+    let txn = numbers.db.begin_write().await.unwrap();
+    add(&txn, 1).await.unwrap();
+    drop(txn);
+    let txn = within(numbers.db.begin_write()).await.unwrap();
+    add(&txn, 2).await.unwrap();
+    txn.commit().await.unwrap();
+    assert_eq!(numbers.all().await, [2]);
+}
+
+#[tokio::test]
+async fn those_who_wait_share_a_commit_and_who_gives_up_takes_back_only_their_own() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let (_, second) = numbers.waiter().await;
+    let (_, third) = numbers.waiter().await;
+    add(&first, 1).await.unwrap();
+    let mut first = Box::pin(first.commit());
+    assert!(poll!(&mut first).is_pending(), "it leaves the commit to those behind it");
+    let second = within(second).await.unwrap();
+    add(&second, 2).await.unwrap();
+    assert!(numbers.all().await.is_empty(), "nothing is on disk yet");
+    assert!(poll!(&mut first).is_pending(), "and nobody is told so");
+    let (_, fourth) = numbers.waiter().await;
+    let mut second = Box::pin(second.commit());
+    assert!(poll!(&mut second).is_pending());
+    let third = within(third).await.unwrap();
+    add(&third, 3).await.unwrap();
+    assert!(add(&third, 1).await.is_err(), "it sees what the first has written");
+    drop(third);
+    within(second).await.unwrap();
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2]);
+    let fourth = within(fourth).await.unwrap();
+    add(&fourth, 4).await.unwrap();
+    within(fourth.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2, 4]);
+}
+
+#[tokio::test]
+async fn a_waiter_that_goes_away_does_not_leave_the_others_waiting() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let (waiter, _turn) = numbers.waiter().await;
+    add(&first, 1).await.unwrap();
+    let mut first = Box::pin(first.commit());
+    assert!(poll!(&mut first).is_pending());
+    // It was counted upon, and ends before it has its turn.
+    waiter.abort();
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+    assert_eq!(numbers.waiting(), 0);
+}
+
+#[tokio::test]
+async fn a_turn_that_is_dropped_does_not_leave_the_others_waiting() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let (_, second) = numbers.waiter().await;
+    add(&first, 1).await.unwrap();
+    let mut first = Box::pin(first.commit());
+    assert!(poll!(&mut first).is_pending());
+    let second = within(second).await.unwrap();
+    add(&second, 2).await.unwrap();
+    drop(second);
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+}
+
+#[tokio::test]
+async fn where_the_database_takes_the_transaction_back_nobody_is_told_that_it_lasts() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let (_, second) = numbers.waiter().await;
+    add(&first, 1).await.unwrap();
+    let mut first = Box::pin(first.commit());
+    assert!(poll!(&mut first).is_pending());
+    let second = within(second).await.unwrap();
+    // As SQLite does by itself when the disk is full.
+    second.execute_unprepared("ROLLBACK").await.unwrap();
+    drop(second);
+    within(first).await.unwrap_err();
+    assert!(numbers.all().await.is_empty());
+    let next = within(numbers.db.begin_write()).await.unwrap();
+    add(&next, 3).await.unwrap();
+    within(next.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [3]);
+}
+
+#[tokio::test]
+async fn after_a_statement_that_failed_nobody_else_joins() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let (_, second) = numbers.waiter().await;
+    add(&first, 1).await.unwrap();
+    first.execute_unprepared("INSERT INTO nowhere VALUES (1)").await.unwrap_err();
+    within(first.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [1], "it did not leave the commit to the one behind it");
+    let second = within(second).await.unwrap();
+    within(second.commit()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_takes_long_holds_nobody_up_who_has_written_before() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let db = numbers.db.clone();
+    let long = tokio::spawn(async move { db.begin_long_write().await.unwrap() });
+    within(async {
+        while numbers.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    add(&first, 1).await.unwrap();
+    within(first.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+    let long = within(long).await.unwrap();
+    let (_, behind) = numbers.waiter().await;
+    add(&long, 2).await.unwrap();
+    within(long.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2]);
+    within(within(behind).await.unwrap().commit()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_seen_by_one_that_is_given_up_is_on_disk_before_it_is_told() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let db = numbers.db.clone();
+    let refused = tokio::spawn(settled(async move {
+        let second = db.begin_write().await.unwrap();
+        add(&second, 1).await.unwrap_err();
+    }));
+    within(async {
+        while numbers.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    add(&first, 1).await.unwrap();
+    let mut first = Box::pin(first.commit());
+    assert!(poll!(&mut first).is_pending());
+    within(refused).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+    within(first).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_there_are_each_is_on_disk_when_it_is_told_so() {
+    let numbers = Numbers::new().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    let most = i64::try_from(SHARED_MAX).unwrap() * 4;
+    for n in 0..most {
+        let db = numbers.db.clone();
+        tasks.spawn(async move {
+            let txn = db.begin_write().await.unwrap();
+            add(&txn, n).await.unwrap();
+            if n % 5 == 0 {
+                return None;
+            }
+            txn.commit().await.unwrap();
+            let select =
+                Statement::from_string(DbBackend::Sqlite, format!("SELECT n FROM number WHERE n = {n}"));
+            Some(db.reader().query_one_raw(select).await.unwrap().is_some())
+        });
+    }
+    let seen = within(tasks.join_all()).await;
+    assert!(seen.iter().flatten().all(|seen| *seen));
+    let kept: Vec<i64> = (0..most).filter(|n| n % 5 != 0).collect();
+    assert_eq!(numbers.all().await, kept);
+}
