@@ -10,7 +10,7 @@ const PATHS: [&str; 3] = ["/graphql", "/schema.graphql", "/.well-known/jwks.json
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST");
 const HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, x-guestlist-session, graphql-require-preflight, apollo-require-preflight, \
-     x-apollo-operation-name, apollographql-client-name, apollographql-client-version, idempotency-key",
+     x-apollo-operation-name, apollographql-client-name, apollographql-client-version, idempotency-key, traceparent, tracestate",
 );
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after, idempotent-replayed");
 /// How long a browser may remember the answer to its question, in seconds.

@@ -14,6 +14,7 @@ mod metrics;
 mod pages;
 mod server;
 mod session_cookie;
+mod trace;
 mod wrap;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 
 use super::graphql::Said;
-use super::{ROUTES, cors};
+use super::{ROUTES, cors, trace};
 use crate::app::App;
 use crate::config::Network;
 use crate::id::{EventId, TypedId as _};
@@ -46,6 +46,7 @@ impl Endpoint for Wrap {
         let id = self.app.fresh_id::<EventId>().uuid().simple().to_string();
         request.extensions_mut().insert(RequestId(id.clone()));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let trace_id = trace::id(&request);
         let network = &self.app.config.network;
         let origin = cors::allowed(network, &request);
         #[expect(clippy::disallowed_methods, reason = "measures how long a request took; decides nothing")]
@@ -81,7 +82,7 @@ impl Endpoint for Wrap {
         let millis = took.as_millis() as u64;
         let said = response.extensions_mut().remove::<Said>().unwrap_or_default();
         let Said { operation, outcome, user, session, tenant } = said;
-        tracing::info!(request_id = id, %method, path, status, millis, operation, outcome, user, session, tenant, "request");
+        tracing::info!(request_id = id, trace_id, %method, path, status, millis, operation, outcome, user, session, tenant, "request");
         Ok(response)
     }
 }

@@ -170,6 +170,11 @@ async fn the_log_names_the_operation_and_who_asked_by_their_ids() {
     let me =
         server.ask(Some(&token), "query Mine { me { id } }", json!({})).await.unwrap()["data"]["me"]["id"]
             .clone();
+    let answer = reqwest::Client::new()
+        .post(format!("{}/graphql", server.url))
+        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .json(&json!({ "query": "{ node(id: \"x\") { id } }" }));
+    assert!(answer.send().await.unwrap().status().is_success());
     let forbidden = server.ask(None, "{ tenants { totalCount } }", json!({})).await.unwrap();
     assert_eq!(server.stop(), Some(0));
     let log = std::fs::read_to_string(path).unwrap();
@@ -182,6 +187,10 @@ async fn the_log_names_the_operation_and_who_asked_by_their_ids() {
         "{mine}"
     );
     assert!(mine["session"].is_string() && mine["tenant"].is_string() && mine["millis"].is_u64());
+    assert_eq!(
+        (&of("node")["trace_id"], &mine["trace_id"]),
+        (&json!("4bf92f3577b34da6a3ce929d0e0e4736"), &Value::Null)
+    );
     let refused = of("tenants");
     assert_eq!((&refused["outcome"], &refused["user"]), (&json!("UNAUTHENTICATED"), &Value::Null));
     assert_eq!(refused["request_id"], forbidden["errors"][0]["extensions"]["requestId"]);
