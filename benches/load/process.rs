@@ -71,8 +71,17 @@ impl Server {
 
     /// Resident size in MiB.
     pub fn resident(&self) -> f64 {
+        self.status("VmRSS:")
+    }
+
+    /// Resident size in MiB without what is mapped from files, such as SQLite's database.
+    pub fn own_memory(&self) -> f64 {
+        self.status("RssAnon:")
+    }
+
+    fn status(&self, name: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap_or_default() / 1024.0
     }
 
