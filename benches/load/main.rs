@@ -22,6 +22,7 @@ mod mix;
 mod process;
 mod report;
 mod rows;
+mod scale;
 mod wrk;
 
 use report::Report;
@@ -54,6 +55,9 @@ fn main() {
         }
         if wants("depth") {
             depth::measure(&mut report).await;
+        }
+        if wanted.iter().any(|name| name.as_str() == "scale") {
+            scale::measure(&mut report).await;
         }
         if wants("mix") {
             mix::login(&mut report).await;

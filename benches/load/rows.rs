@@ -9,13 +9,13 @@ use crate::process::{PASSWORD, Server, administrator};
 use crate::report::{Report, Target};
 use crate::wrk::{Load, Run, median};
 
-const SECONDS: u32 = 4;
+pub const SECONDS: u32 = 4;
 /// People who invite, sixteen of them at once.
 const INVITERS: u32 = 64;
 /// Connections of a common load.
 const CONNECTIONS: u32 = 16;
 /// Quotas are counted and never reached.
-const OPEN: &[(&str, &str)] = &[
+pub const OPEN: &[(&str, &str)] = &[
     ("GUESTLIST_LIMIT_INVITES_PER_HOUR", "1000000000"),
     ("GUESTLIST_LIMIT_INVITES_PER_TENANT_DAY", "1000000000"),
     ("GUESTLIST_LIMIT_PENDING_PER_TENANT", "1000000000"),
@@ -27,10 +27,10 @@ pub fn body(query: &str) -> String {
     json!({ "query": query }).to_string()
 }
 
-const ME: &str = "{ me { id name email } }";
-const PAGE: &str = "{ invitations(first: 50) { nodes { id email status invitedBy { id name } role { key name } tenant { id name } \
+pub const ME: &str = "{ me { id name email } }";
+pub const PAGE: &str = "{ invitations(first: 50) { nodes { id email status invitedBy { id name } role { key name } tenant { id name } \
     delivery { state attempts } } pageInfo { hasNextPage endCursor } } }";
-const INVITE: &str = "mutation I($i: InviteInput!) { invite(input: $i) { created userErrors { code } } }";
+pub const INVITE: &str = "mutation I($i: InviteInput!) { invite(input: $i) { created userErrors { code } } }";
 
 /// A tenant with five hundred invitations, as many as the quota of a day allows; the access and refresh token of its owner.
 pub async fn seed(server: &Server) -> (String, String) {
@@ -249,6 +249,17 @@ pub async fn sqlite(report: &mut Report) {
     all(report, "SQLite", folder.path(), (None, &by_hand)).await;
 }
 
+/// Waits until a PostgreSQL that was started answers.
+pub async fn answers(url: &str) {
+    use sea_orm::sqlx::Connection as _;
+    for _ in 0..100 {
+        if sea_orm::sqlx::PgConnection::connect(url).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 /// Everything on PostgreSQL, as durable as it comes.
 pub async fn postgres(report: &mut Report) {
     let Some(programs) = programs() else {
@@ -259,13 +270,7 @@ pub async fn postgres(report: &mut Report) {
     };
     let cluster = Cluster::start(&programs, true);
     let url = format!("{}/postgres", cluster.url);
-    for _ in 0..100 {
-        use sea_orm::sqlx::Connection as _;
-        if sea_orm::sqlx::PgConnection::connect(&url).await.is_ok() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+    answers(&url).await;
     let folder = tempfile::tempdir().expect("a folder");
     all(report, "PostgreSQL", folder.path(), (Some(&url), &url)).await;
 }
