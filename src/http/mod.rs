@@ -66,7 +66,7 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET, POST", "/setup", "makes the first administrator, with the link that the service prints"),
     ("GET, POST", "/login", "signing in to the console"),
     ("GET", "/login/tenant", "which tenant to speak for"),
-    ("GET", "/console", "a tenant: invitations, mail, members, reset requests, events, settings"),
+    ("GET", "/console", "a tenant: invitations, mail, members, reset requests, events, webhooks, settings"),
     ("GET, POST", "/platform", "the tenants, for administrators of the platform"),
     ("GET, POST", "/account", "one's own name, password, tenants and sessions"),
     ("GET, POST", "/accept", "where the link of an invitation leads"),

@@ -13,6 +13,7 @@ mod platform;
 mod settings;
 mod start;
 mod visit;
+mod webhooks;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use poem::http::{HeaderMap, HeaderValue, header};
@@ -76,6 +77,13 @@ operations! {
     CREATE_ROLE = "createRole",
     UPDATE_ROLE = "updateRole",
     DELETE_ROLE = "deleteRole",
+    WEBHOOKS = "webhooks",
+    WEBHOOK = "webhook",
+    CREATE_WEBHOOK = "createWebhookEndpoint",
+    UPDATE_WEBHOOK = "updateWebhookEndpoint",
+    DELETE_WEBHOOK = "deleteWebhookEndpoint",
+    ROTATE_WEBHOOK = "rotateWebhookSecret",
+    REDELIVER_WEBHOOK = "redeliverWebhook",
     TENANTS = "tenants",
     CREATE_TENANT = "createTenant",
     SUSPEND_TENANT = "suspendTenant",
@@ -110,6 +118,9 @@ const DONE: &[(&str, &str)] = &[
     ("left", "You are not a member there any more."),
     ("made", "Made."),
     ("deleted", "Deleted."),
+    ("enabled", "Enabled. What happens from here on is posted to it."),
+    ("disabled", "Disabled. What waited for it is given up."),
+    ("redelivered", "It is posted once more."),
 ];
 
 macro_rules! templates {
@@ -121,7 +132,8 @@ macro_rules! templates {
 
 templates! {
     "layout", "macros", "setup", "gone", "login", "choose", "accept", "forgot", "reset", "failed", "dashboard",
-    "invitations", "import", "mail", "members", "resets", "request", "events", "settings", "platform", "account",
+    "invitations", "import", "mail", "members", "resets", "request", "events", "settings", "webhooks",
+    "webhook", "platform", "account",
 }
 
 /// The pages, compiled.
@@ -167,6 +179,9 @@ pub(super) fn mount(routes: Route) -> Route {
         .at("/console/events.csv", get(export::events))
         .at("/console/settings", get(settings::show).post(settings::save))
         .at("/console/roles", post(settings::create_role))
+        .at("/console/webhooks", get(webhooks::list).post(webhooks::create))
+        .at("/console/webhooks/:id", get(webhooks::show))
+        .at("/console/webhooks/:id/:action", post(webhooks::act))
         .at("/console/:list/:id/:action", post(list::act))
         .at("/platform", get(platform::show).post(platform::create))
         .at("/platform/:id/:action", post(platform::act))
