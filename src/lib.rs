@@ -17,6 +17,7 @@ pub mod auth;
 pub mod invitation;
 pub mod membership;
 pub mod onboarding;
+pub mod platform;
 pub mod role;
 pub mod roster;
 pub mod tenancy;

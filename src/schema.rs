@@ -18,6 +18,7 @@ use crate::invitation::graphql::{InvitationMutation, InvitationObject, Invitatio
 use crate::membership::graphql::MembershipObject;
 use crate::onboarding::graphql::{OnboardingMutation, OnboardingQuery};
 use crate::password_reset::graphql::{PasswordMutation, PasswordQuery, ResetRequestObject};
+use crate::platform::graphql::{PlatformMutation, PlatformQuery};
 use crate::role::graphql::RoleObject;
 use crate::roster::graphql::{RoleMutation, RosterMutation};
 use crate::tenancy::graphql::{TenancyMutation, TenancyQuery};
@@ -41,6 +42,7 @@ pub struct Query(
     PasswordQuery,
     AuditQuery,
     TenancyQuery,
+    PlatformQuery,
 );
 
 /// Everything that can be done.
@@ -58,6 +60,7 @@ pub struct Mutation(
     RoleMutation,
     TenancyMutation,
     WebhookMutation,
+    PlatformMutation,
 );
 
 /// Everything that can be followed, over `graphql-transport-ws` or server-sent events.

@@ -3,6 +3,7 @@
 //! [`Options`] is what was typed; [`Options::check`] turns it into a [`Config`] that the service can rely
 //! on, or into every problem at once, each with the way out.
 
+mod given;
 mod network;
 mod options;
 mod secret;
@@ -21,8 +22,9 @@ use crate::db::DatabaseUrl;
 use crate::mail::smtp::SmtpUrl;
 use crate::tenant::ResetPolicy;
 
+pub use given::{Given, Setting, env_example};
 pub use network::{MetricsListen, Network};
-pub use options::{Options, env_example};
+pub use options::Options;
 use secret::{load_or_make, read, weak};
 
 /// How much is allowed and how much must be configured.
@@ -114,6 +116,8 @@ pub enum MailTarget {
 /// Checked settings. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What was set, and what was left as it is.
+    pub given: Given,
     /// Address to listen on.
     pub listen: SocketAddr,
     /// Where `/metrics` is served; where its usual port is free, for none.
@@ -275,6 +279,7 @@ impl Options {
             return Err(problems.0);
         };
         Ok(Config {
+            given: self.given.clone(),
             listen: self.listen,
             metrics_listen: self.metrics_listen,
             accept_url: self.accept_url.clone().unwrap_or_else(|| format!("{public_url}/accept#{{token}}")),

@@ -67,7 +67,7 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET, POST", "/login", "signing in to the console"),
     ("GET", "/login/tenant", "which tenant to speak for"),
     ("GET", "/console", "a tenant: invitations, mail, members, reset requests, events, webhooks, settings"),
-    ("GET, POST", "/platform", "the tenants, for administrators of the platform"),
+    ("GET, POST", "/platform", "tenants, users, health and settings, for administrators of the platform"),
     ("GET, POST", "/account", "one's own name, password, tenants and sessions"),
     ("GET, POST", "/accept", "where the link of an invitation leads"),
     ("GET, POST", "/forgot", "asking for another password"),

@@ -249,6 +249,22 @@ pub(super) async fn backlog(db: &impl ConnectionTrait) -> Result<(u64, Option<In
     Ok(found.map_or((0, None), |(mails, first)| (u64::try_from(mails).unwrap_or_default(), first)))
 }
 
+/// How many mails are in each of the given states.
+pub(super) async fn counts(
+    db: &impl ConnectionTrait,
+    states: &[DeliveryState],
+) -> Result<Vec<(DeliveryState, i64)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "mails")
+        .filter(Column::State.is_in(states.iter().copied()))
+        .group_by(Column::State)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
 /// Mails in any of the given states, latest first.
 pub(super) async fn list(
     db: &impl ConnectionTrait,

@@ -167,6 +167,38 @@ pub async fn backlog(app: &App) -> Result<(u64, Option<Instant>)> {
     Ok(model::backlog(app.db.reader()).await?)
 }
 
+/// How many mails are in which state, and when the first of those that wait was owed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// Wait for their first attempt.
+    pub queued: u64,
+    /// Were put off.
+    pub retrying: u64,
+    /// Were given up.
+    pub failed: u64,
+    /// When the first of those that wait was owed.
+    pub oldest: Option<Instant>,
+}
+
+/// How mail stands, in figures.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn figures(app: &App) -> Result<Figures> {
+    let (_, oldest) = backlog(app).await?;
+    let mut figures = Figures { oldest, ..Figures::default() };
+    let states = [DeliveryState::Queued, DeliveryState::Retrying, DeliveryState::Failed];
+    for (state, count) in model::counts(app.db.reader(), &states).await? {
+        let count = u64::try_from(count).unwrap_or_default();
+        match state {
+            DeliveryState::Queued => figures.queued = count,
+            DeliveryState::Retrying => figures.retrying = count,
+            _ => figures.failed = count,
+        }
+    }
+    Ok(figures)
+}
+
 /// Holds all mail back until it is released, in every process.
 ///
 /// # Errors

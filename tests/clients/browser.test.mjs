@@ -154,7 +154,7 @@ for (const [name, options] of [
     await page.click("a:has-text('see their mails leave')");
     await page.waitForFunction(() => document.querySelector("#mail").dataset.live === "no", null, { timeout: 60_000 });
     await look(`${name}-mail`);
-    for (const place of ["console", "console/events", "console/resets", "console/settings", "platform", "login/tenant"]) {
+    for (const place of ["console", "console/events", "console/resets", "console/settings", "platform", "platform/users", "platform/health", "platform/settings", "login/tenant"]) {
       await page.goto(`${server.url}/${place}`);
       await look(`${name}-${place.replace("/", "-")}`);
     }

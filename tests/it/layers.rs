@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const SLICES: [&str; 14] = [
+const SLICES: [&str; 15] = [
+    "platform",
     "tenancy",
     "webhook",
     "roster",
@@ -119,6 +120,7 @@ fn slices_import_downward_only() {
         "webhook",
         "roster",
         "tenancy",
+        "platform",
     ];
     for (file, text) in sources() {
         let Some(own) = slice_of(&file) else { continue };

@@ -34,6 +34,7 @@ mod models;
 mod node;
 mod once;
 mod pages;
+mod platform;
 mod preview;
 mod races;
 mod reading;

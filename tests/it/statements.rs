@@ -79,6 +79,10 @@ impl Watched {
 const PAGE: &str = "nodes { id email status invitedBy { id name } role { key name } tenant { id name } delivery { state attempts } }
     pageInfo { hasNextPage endCursor }";
 
+const USERS: &str =
+    "nodes { id email isSuperuser lastSignedInAt sessionCount memberships { tenant { name } role { name } } }
+    pageInfo { hasNextPage endCursor }";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn operations_send_as_many_statements_as_they_need_whatever_the_page() {
     let watched = Watched::start().await;
@@ -91,6 +95,8 @@ async fn operations_send_as_many_statements_as_they_need_whatever_the_page() {
         (format!("{{ invitations(first: 100) {{ {PAGE} }} }}"), known + 5),
         (format!("{{ invitations(first: 100) {{ totalCount {PAGE} }} }}"), known + 6),
         ("{ me { activeMembership { tenant { members(first: 100) { nodes { user { name } role { key } } } } } } }".to_owned(), known + 6),
+        (format!("{{ users(first: 2) {{ {USERS} }} }}"), known + 5),
+        (format!("{{ users(first: 50) {{ {USERS} }} }}"), known + 5),
         ("mutation { invite(input: { email: \"one%d@x.test\" }) { created } }".to_owned(), 2 * known + 10),
     ] {
         let sent = watched.fewest(&query).await;
@@ -127,6 +133,12 @@ async fn lists_are_read_by_their_indexes() {
     }
     seen.extend(watched.fewest("{ events(first: 10) { nodes { kind } } }").await);
     seen.extend(watched.fewest("{ resetRequests(first: 10) { nodes { status } } }").await);
+    let first = watched.ask("{ users(first: 1) { pageInfo { endCursor } } }", json!({})).await;
+    let after = first["users"]["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
+    for arguments in ["first: 10".to_owned(), format!("first: 10, after: \"{after}\""), "last: 10".to_owned()]
+    {
+        seen.extend(watched.fewest(&format!("{{ users({arguments}) {{ {USERS} }} }}")).await);
+    }
     watched
         .ask("mutation { createWebhookEndpoint(input: { url: \"https://1.1.1.1/\" }) { secret } }", json!({}))
         .await;

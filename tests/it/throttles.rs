@@ -62,7 +62,8 @@ fn class(name: &str, round: usize) -> Option<Class> {
         | "updateWebhookEndpoint"
         | "deleteWebhookEndpoint"
         | "rotateWebhookSecret"
-        | "redeliverWebhook" => Session,
+        | "redeliverWebhook"
+        | "revokeUserSessions" => Session,
         _ => return None,
     })
 }

@@ -84,6 +84,10 @@ operations! {
     DELETE_WEBHOOK = "deleteWebhookEndpoint",
     ROTATE_WEBHOOK = "rotateWebhookSecret",
     REDELIVER_WEBHOOK = "redeliverWebhook",
+    USERS = "users",
+    REVOKE_USER_SESSIONS = "revokeUserSessions",
+    PLATFORM = "platform",
+    PLATFORM_SETTINGS = "platformSettings",
     TENANTS = "tenants",
     CREATE_TENANT = "createTenant",
     SUSPEND_TENANT = "suspendTenant",
@@ -114,6 +118,7 @@ const DONE: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("password", "The password is changed, and your other sessions have ended."),
     ("ended", "That session has ended."),
+    ("sessions", "Every session of theirs has ended."),
     ("switched", "This session speaks for another tenant from here on."),
     ("left", "You are not a member there any more."),
     ("made", "Made."),
@@ -133,7 +138,7 @@ macro_rules! templates {
 templates! {
     "layout", "macros", "setup", "gone", "login", "choose", "accept", "forgot", "reset", "failed", "dashboard",
     "invitations", "import", "mail", "members", "resets", "request", "events", "settings", "webhooks",
-    "webhook", "platform", "account",
+    "webhook", "platform", "users", "health", "options", "account",
 }
 
 /// The pages, compiled.
@@ -184,6 +189,10 @@ pub(super) fn mount(routes: Route) -> Route {
         .at("/console/webhooks/:id/:action", post(webhooks::act))
         .at("/console/:list/:id/:action", post(list::act))
         .at("/platform", get(platform::show).post(platform::create))
+        .at("/platform/users", get(platform::users))
+        .at("/platform/users/:id/end", post(platform::end_sessions))
+        .at("/platform/health", get(platform::health))
+        .at("/platform/settings", get(platform::settings))
         .at("/platform/:id/:action", post(platform::act))
         .at("/account", get(account::show))
         .at("/account/name", post(account::rename))

@@ -75,6 +75,8 @@ pub const QUERIES: &[Row] = &[
         MEMBERS,
     ),
     row("tenants", "{ tenants { totalCount } }", PLATFORM),
+    row("users", "{ users { totalCount } }", PLATFORM),
+    row("platform", "{ platform { version } }", PLATFORM),
     row("invitation", "{ invitation(token: \"$token\") { email } }", ANYBODY),
     row("invitations", "{ invitations(tenantId: \"$tenant\") { totalCount } }", ADMINS),
     row("resetRequests", "{ resetRequests(tenantId: \"$tenant\") { totalCount } }", ADMINS),
@@ -159,6 +161,7 @@ pub const TENANTS: &[Row] = &[
     row("updateTenant", r#"{"tenantId": "$tenant", "name": "Other"}"#, OWNERS),
     row("suspendTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
     row("reinstateTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
+    row("revokeUserSessions", r#"{"userId": "$user"}"#, PLATFORM),
     row("deleteTenant", r#"{"tenantId": "$tenant", "slug": "$slug"}"#, OWNERS),
 ];
 
