@@ -18,6 +18,7 @@ pub mod invitation;
 pub mod membership;
 pub mod onboarding;
 pub mod platform;
+pub mod post;
 pub mod role;
 pub mod roster;
 pub mod tenancy;

@@ -52,6 +52,7 @@ mod m0014_event_seal;
 mod m0015_idempotency;
 mod m0016_webhook;
 mod m0017_job;
+mod m0018_outbox_list;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_idempotency::Migration),
             Box::new(m0016_webhook::Migration),
             Box::new(m0017_job::Migration),
+            Box::new(m0018_outbox_list::Migration),
         ]
     }
 }

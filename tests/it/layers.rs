@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const SLICES: [&str; 15] = [
+const SLICES: [&str; 16] = [
+    "post",
     "platform",
     "tenancy",
     "webhook",
@@ -118,6 +119,7 @@ fn slices_import_downward_only() {
         "onboarding",
         "audit",
         "webhook",
+        "post",
         "roster",
         "tenancy",
         "platform",

@@ -28,6 +28,7 @@ mod invite;
 mod layers;
 mod list;
 mod live;
+mod mails;
 mod matrix;
 mod mirrored;
 mod models;

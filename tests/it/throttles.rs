@@ -63,7 +63,9 @@ fn class(name: &str, round: usize) -> Option<Class> {
         | "deleteWebhookEndpoint"
         | "rotateWebhookSecret"
         | "redeliverWebhook"
-        | "revokeUserSessions" => Session,
+        | "revokeUserSessions"
+        | "retryMail"
+        | "cancelMail" => Session,
         _ => return None,
     })
 }

@@ -56,6 +56,9 @@ operations! {
     DASHBOARD = "dashboard",
     INVITATIONS = "invitations",
     MAIL = "mail",
+    MAILS = "mails",
+    RETRY_MAIL = "retryMail",
+    CANCEL_MAIL = "cancelMail",
     INVITE = "invite",
     INVITE_MANY = "inviteMany",
     RESEND_INVITATION = "resendInvitation",
@@ -98,6 +101,8 @@ operations! {
 const DONE: &[(&str, &str)] = &[
     ("invited", "The invitation is on its way."),
     ("standing", "This invitation stands already; no second mail was sent."),
+    ("retried", "It is tried again at once."),
+    ("stopped", "Stopped. An invitation that it was for stays pending, and can be sent again."),
     ("resent", "Sent again, with a new link. The one before is of no use any more."),
     ("cancelled", "Cancelled. The link is of no use any more."),
     ("joined", "Welcome! You are a member."),
@@ -137,7 +142,7 @@ macro_rules! templates {
 
 templates! {
     "layout", "macros", "setup", "gone", "login", "choose", "accept", "forgot", "reset", "failed", "dashboard",
-    "invitations", "import", "mail", "members", "resets", "request", "events", "settings", "webhooks",
+    "invitations", "import", "mail", "mails", "members", "resets", "request", "events", "settings", "webhooks",
     "webhook", "platform", "users", "health", "options", "account",
 }
 
@@ -193,6 +198,7 @@ pub(super) fn mount(routes: Route) -> Route {
         .at("/platform/users/:id/end", post(platform::end_sessions))
         .at("/platform/health", get(platform::health))
         .at("/platform/settings", get(platform::settings))
+        .at("/platform/mail/:id/:action", post(platform::mail))
         .at("/platform/:id/:action", post(platform::act))
         .at("/account", get(account::show))
         .at("/account/name", post(account::rename))

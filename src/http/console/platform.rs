@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::list::place;
 use super::{
-    CREATE_TENANT, DELETE_TENANT, PLATFORM, PLATFORM_SETTINGS, REINSTATE_TENANT, REVOKE_USER_SESSIONS,
-    SUSPEND_TENANT, State, TENANTS, USERS, Visit, see,
+    CANCEL_MAIL, CREATE_TENANT, DELETE_TENANT, PLATFORM, PLATFORM_SETTINGS, REINSTATE_TENANT, RETRY_MAIL,
+    REVOKE_USER_SESSIONS, SUSPEND_TENANT, State, TENANTS, USERS, Visit, see,
 };
 
 /// The pages of the platform.
@@ -73,6 +73,27 @@ pub(super) async fn end_sessions(
     };
     let done = visit.run(REVOKE_USER_SESSIONS, json!({ "input": { "userId": id } })).await;
     visit.after(done, "/platform/users?done=sessions")
+}
+
+/// `POST /platform/mail/:id/:action`: tries a mail again, or stops it.
+#[handler]
+pub(super) async fn mail(
+    request: &Request,
+    body: poem::Body,
+    Data(state): Data<&State>,
+    Path((id, action)): Path<(String, String)>,
+) -> Response {
+    let (visit, _) = match Visit::known_form(state, request, body).await {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let (operation, word) = match action.as_str() {
+        "retry" => (RETRY_MAIL, "retried"),
+        "cancel" => (CANCEL_MAIL, "stopped"),
+        _ => return visit.failed(StatusCode::NOT_FOUND, "There is no such action."),
+    };
+    let done = visit.run(operation, json!({ "input": { "mailId": id } })).await;
+    visit.after(done, &format!("/platform/health?done={word}"))
 }
 
 /// `GET /platform/health`.

@@ -217,7 +217,7 @@ impl<'r> Visit<'r> {
         let nav: Vec<Value> = [
             ("/console", "Overview", !tenant.is_null()),
             ("/console/invitations", "Invitations", may("invite")),
-            ("/console/mail", "Mail", may("invite")),
+            ("/console/mail", "Mail", may("invite") || may("manageTenant")),
             ("/console/members", "Members", !tenant.is_null()),
             ("/console/resets", "Reset requests", may("approveResets")),
             ("/console/events", "Events", may("viewEvents")),

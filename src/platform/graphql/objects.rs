@@ -3,8 +3,11 @@
 use async_graphql::{Context, Object, SimpleObject};
 
 use crate::config::Setting;
-use crate::graphql::{DateTime, GqlResult, RequestContext as _};
+use crate::graphql::{Connection, DateTime, GqlResult, RequestContext as _};
+use crate::page::PageArgs;
 use crate::platform::service::{self, Database, Job, MailHealth};
+use crate::post;
+use crate::post::graphql::{MailFilter, MailObject};
 
 fn int(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
@@ -37,6 +40,22 @@ impl PlatformObject {
     async fn mail(&self, ctx: &Context<'_>) -> Option<GqlResult<PlatformMail>> {
         let found = service::mail(ctx.app(), ctx.actor()).await;
         Some(found.map(Into::into).map_err(Into::into))
+    }
+
+    /// Mails that belong to no tenant, latest first: those about passwords.
+    async fn mails(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many rows from the start, or after `after`; 20 by default, 100 at the most.")]
+        first: Option<i32>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many rows from the end, or before `before`; 100 at the most.")] last: Option<
+            i32,
+        >,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which mails; all by default.")] filter: Option<MailFilter>,
+    ) -> Option<GqlResult<Connection<MailObject>>> {
+        post::graphql::listed(ctx, None, PageArgs { first, after, last, before }, filter).await
     }
 
     /// Work of the workers of all processes, by its name.

@@ -34,7 +34,8 @@ const OPEN: &[(&str, &str)] = &[
     ("InviteResult", "row email outcome message invitation"),
     ("WebhookEndpoint", "id url description eventKinds status disabledReason createdAt deliveries"),
     ("WebhookDelivery", "id event state attempts lastStatus lastReply createdAt lastAttemptAt nextAttemptAt"),
-    ("Platform", "version startedAt database mail jobs settings"),
+    ("Mail", "id kind state recipient attempts createdAt lastAttemptAt nextAttemptAt lastReply"),
+    ("Platform", "version startedAt database mail mails jobs settings"),
     ("PlatformDatabase", "server place migrations pendingMigrations"),
     ("PlatformMail", "target queued retrying failed oldestQueuedAt heldBecause restingUntil"),
     ("PlatformJob", "name periodSeconds lastSucceededAt lastFailedAt isLate"),
@@ -47,7 +48,7 @@ const NARROW: &[(&str, &str)] = &[
     ("Invitation", "tenant invitedBy acceptedBy metadata ipAddress"),
     ("Delivery", "lastReply"),
     ("ResetRequest", "decidedBy"),
-    ("Tenant", "webhookEndpoints"),
+    ("Tenant", "webhookEndpoints mails"),
     ("User", "isSuperuser createdAt lastSignedInAt sessionCount memberships"),
 ];
 
@@ -138,6 +139,29 @@ async fn what_an_account_is_beyond_its_name_is_for_administrators_of_the_platfor
     let answer = world.root.ask(query, json!({ "id": id })).await["data"]["node"].clone();
     assert_eq!((&answer["isSuperuser"], &answer["sessionCount"]), (&json!(false), &json!(1)), "{answer}");
     assert!(answer["lastSignedInAt"].is_string() && answer["memberships"][0]["id"].is_string(), "{answer}");
+    world.app.mails().await;
+}
+
+#[tokio::test]
+async fn mails_are_shown_to_those_who_manage_the_tenant() {
+    let world = World::new().await;
+    let [acme, globex] = &world.homes;
+    let query =
+        "query Q($id: ID!) { node(id: $id) { ... on Tenant { name mails(first: 1) { totalCount } } } }";
+    for (who, client, sees) in [
+        ("a member", &acme.member, false),
+        ("an admin", &acme.admin, false),
+        ("the owner", &acme.owner, true),
+        ("the platform", &world.root, true),
+    ] {
+        let answer = client.ask(query, json!({ "id": acme.tenant })).await;
+        assert_eq!(answer["data"]["node"]["mails"].is_object(), sees, "{who}: {answer}");
+        assert_eq!(answer["data"]["node"]["name"], "ACME", "{who}: {answer}");
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert_eq!(*code, if sees { Value::Null } else { json!("FORBIDDEN") }, "{who}");
+    }
+    let answer = globex.owner.ask(query, json!({ "id": acme.tenant })).await;
+    assert_eq!(answer["data"], json!({ "node": null }));
     world.app.mails().await;
 }
 

@@ -61,6 +61,7 @@ pub const QUERIES: &[Row] = &[
     row("node (invitation)", "{ node(id: \"$invitation\") { id } }", SHOWN_TO_ADMINS),
     row("node (reset request)", "{ node(id: \"$reset\") { id } }", SHOWN_TO_ADMINS),
     row("node (event)", "{ node(id: \"$event\") { id } }", SHOWN_TO_ADMINS),
+    row("node (mail)", "{ node(id: \"$mail\") { id } }", SHOWN_TO_OWNERS),
     row("node (webhook endpoint)", "{ node(id: \"$webhook\") { id } }", SHOWN_TO_OWNERS),
     row("node (webhook delivery)", "{ node(id: \"$delivery\") { id } }", SHOWN_TO_OWNERS),
     row(
@@ -161,6 +162,8 @@ pub const TENANTS: &[Row] = &[
     row("updateTenant", r#"{"tenantId": "$tenant", "name": "Other"}"#, OWNERS),
     row("suspendTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
     row("reinstateTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
+    row("retryMail", r#"{"mailId": "$mail"}"#, OWNERS),
+    row("cancelMail", r#"{"mailId": "$mail"}"#, OWNERS),
     row("revokeUserSessions", r#"{"userId": "$user"}"#, PLATFORM),
     row("deleteTenant", r#"{"tenantId": "$tenant", "slug": "$slug"}"#, OWNERS),
 ];
