@@ -56,6 +56,8 @@ pub struct Limits {
     pub login_per_ip: u32,
     /// Invalid tokens per client network in a minute.
     pub tokens_per_ip: u32,
+    /// Passwords that are rated per client network in 5 minutes.
+    pub ratings_per_ip: u32,
     /// Invitations per inviter in an hour.
     pub invites_per_hour: u32,
     /// Invitations per tenant in a day.
@@ -317,6 +319,7 @@ impl Options {
                 login_per_address: self.limit_login_per_address,
                 login_per_ip: self.limit_login_per_ip,
                 tokens_per_ip: self.limit_tokens_per_ip,
+                ratings_per_ip: self.limit_ratings_per_ip,
                 invites_per_hour: self.limit_invites_per_hour,
                 invites_per_tenant_day: self.limit_invites_per_tenant_day,
                 invites_per_recipient_day: self.limit_invites_per_recipient_day,

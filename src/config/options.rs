@@ -221,6 +221,15 @@ pub struct Options {
         hide_short_help = true
     )]
     pub limit_tokens_per_ip: u32,
+    /// Passwords that are rated per client network in 5 minutes.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_RATINGS_PER_IP",
+        default_value_t = 120,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_ratings_per_ip: u32,
     /// Invitations per inviter in an hour.
     #[arg(
         long,

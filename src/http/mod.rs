@@ -72,6 +72,7 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET, POST", "/accept", "where the link of an invitation leads"),
     ("GET, POST", "/forgot", "asking for another password"),
     ("GET, POST", "/reset", "where the link of an approved reset leads"),
+    ("POST", "/password/strength", "how hard a new password is to guess, for the meters of the pages"),
     ("GET", "/dev/mail", "captured mail (development)"),
     ("GET", "/dev/mail.json", "captured mail as JSON, ?to= and ?after= (development)"),
     ("GET", "/.well-known/jwks.json", "public keys of access tokens"),

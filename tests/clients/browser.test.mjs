@@ -79,6 +79,7 @@ for (const [name, options] of [
     await setUp(server, page);
     assert.equal(new URL(page.url()).hash, "", "the code is out of the address bar");
     assert.equal(await page.inputValue("#slug"), "acme-sons");
+    await page.waitForSelector("#password-strength [role=status]:has-text('Very hard to guess')");
     await look(`${name}-setup`);
     await page.click("button:has-text('Set up')");
     await page.waitForURL("**/console");
@@ -115,7 +116,18 @@ for (const [name, options] of [
     assert.equal(new URL(guest.page.url()).hash, "", "the code is out of the address bar");
     await guest.look(`${name}-accept`);
     await guest.page.fill("#name", "Ann Guest");
+    // The meter says what the service would, and knows whose password it is.
+    const said = (text) => guest.page.waitForSelector(`#password-strength [role=status]:has-text("${text}")`);
+    assert.equal(await guest.page.isVisible("#password-strength"), false);
+    await guest.page.fill("#password", "ann guest");
+    await said("Very easy to guess.");
+    await guest.look(`${name}-accept-weak`);
     await guest.page.fill("#password", "another horse battery staple");
+    await said("Very hard to guess.");
+    await guest.page.fill("#password", "");
+    await guest.page.waitForSelector("#password-strength", { state: "hidden" });
+    await guest.page.fill("#password", "another horse battery staple");
+    await said("Very hard to guess.");
     await guest.page.click("[data-show]");
     assert.equal(await guest.page.getAttribute("#password", "type"), "text");
     await guest.page.click("button:has-text('Accept')");

@@ -50,6 +50,7 @@ mod sessions;
 mod smtp;
 mod statements;
 mod storage;
+mod strength;
 mod support;
 mod tenancy;
 mod tenants;

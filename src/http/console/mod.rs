@@ -12,6 +12,7 @@ mod list;
 mod platform;
 mod settings;
 mod start;
+mod strength;
 mod visit;
 mod webhooks;
 
@@ -46,6 +47,7 @@ operations! {
     DECLINE_INVITATION = "declineInvitation",
     REQUEST_RESET = "requestReset",
     RESET_PASSWORD = "resetPassword",
+    RATE_PASSWORD = "ratePassword",
     CANCEL_RESET = "cancelReset",
     ACCOUNT = "account",
     UPDATE_PROFILE = "updateProfile",
@@ -176,6 +178,7 @@ pub(super) fn mount(routes: Route) -> Route {
         .at("/accept", get(guest::invitation).post(guest::decide))
         .at("/forgot", get(guest::forgot).post(guest::ask))
         .at("/reset", get(guest::reset).post(guest::set_password))
+        .at("/password/strength", post(strength::rate))
         .at("/console", get(dashboard::show))
         .at("/console/invitations", get(list::invitations).post(list::invite))
         .at("/console/invitations.csv", get(export::invitations))

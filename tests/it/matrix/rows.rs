@@ -105,6 +105,7 @@ pub const ACCOUNT: &[Row] = &[
 ];
 
 pub const RESETS: &[Row] = &[
+    row("ratePassword", r#"{"password": "$password"}"#, ANYBODY),
     row("requestReset", r#"{"email": "$email"}"#, ANYBODY),
     row("approveReset", r#"{"resetRequestId": "$reset"}"#, ADMINS),
     row("rejectReset", r#"{"resetRequestId": "$reset"}"#, ADMINS),
