@@ -60,7 +60,7 @@ async fn cancelled(owner: &Client) -> Value {
 }
 
 #[tokio::test]
-async fn t10_ratings_are_bounded_in_size_and_number_and_nothing_is_kept() {
+async fn ratings_are_bounded_in_size_and_number_and_nothing_is_kept() {
     let app = TestApp::with(&["--limit-ratings-per-ip=3"]).await;
     let stranger = app.stranger();
     let many = ["x"; 11];

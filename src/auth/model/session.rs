@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func};
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
@@ -91,12 +91,12 @@ pub(in crate::auth) async fn summaries(
         .add(Column::RevokedAt.is_null())
         .add(Column::ExpiresAt.gt(now))
         .add(Column::EndsAt.gt(now));
-    let live = Expr::case(lives, 1_i64).finally(0_i64);
+    let live = Expr::case(lives, 1_i64);
     Entity::find()
         .select_only()
         .column(Column::UserId)
         .column_as(Column::CreatedAt.max(), "last")
-        .column_as(Func::sum(live).cast_as("bigint"), "live")
+        .column_as(Expr::expr(Func::count(live)), "live")
         .filter(Column::UserId.is_in(users.iter().copied()))
         .group_by(Column::UserId)
         .into_tuple()

@@ -162,7 +162,7 @@ async fn readiness_names_a_worker_that_is_not_heard_of_and_takes_requests_all_th
 }
 
 #[tokio::test]
-async fn t50_settings_are_shown_without_a_secret() {
+async fn settings_are_shown_without_a_secret() {
     let key = format!("--secret-key={KEY}");
     let previous = format!("--secret-key-previous={}", KEY.to_lowercase());
     let smtp = "--smtp-url=smtp://me:hunter2@mail.example.com:587?tls=none";

@@ -90,7 +90,7 @@ async fn administrators_see_every_user_with_their_tenants_and_sessions() {
 }
 
 #[tokio::test]
-async fn t45_every_session_of_somebody_is_ended_at_once_and_recorded_with_who_did_it() {
+async fn every_session_of_somebody_is_ended_at_once_and_recorded_with_who_did_it() {
     let app = TestApp::new().await;
     let owner = app.owner().await;
     let max = app.member(&owner, "max@acme.test", "member").await;
