@@ -9,7 +9,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { PASSWORD, administrator, invite, signIn, start } from "./server.mjs";
+import { PASSWORD, administrator, ask, invite, run, signIn, start } from "./server.mjs";
 
 const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const required = process.env.GUESTLIST_TEST_REQUIRE_BROWSER;
@@ -369,6 +369,60 @@ for (const [name, options] of [
     await page.click("button:has-text('Delete it')");
     await page.waitForURL("**/console/webhooks?done=deleted");
     await close();
+  });
+}
+
+for (const [name, options] of [
+  ["light", { colorScheme: "light" }],
+  ["dark", { colorScheme: "dark" }],
+  ["small", { viewport: { width: 360, height: 740 } }],
+  ["plain", { javaScriptEnabled: false }],
+]) {
+  test(`${name}: mail that is held back and stopped, and sessions that are ended`, { skip }, async (t) => {
+    const server = await start();
+    t.after(() => server.stop());
+    const token = await administrator(server);
+    await run(server, ["outbox", "hold"]);
+    const admin = await open(server, options);
+    const { page } = admin;
+    await page.goto(`${server.url}/login?next=/console/invitations`);
+    await signInAs(page, "root@platform.test", PASSWORD);
+    await page.waitForURL("**/console/invitations");
+    await page.fill("#email", "ann@example.com");
+    await page.click("button:has-text('Send the invitation')");
+    await page.waitForSelector("[role=status]");
+    await page.goto(`${server.url}/console/mail?status=QUEUED`);
+    await admin.look(`${name}-mail-queued`);
+    await page.goto(`${server.url}/platform/health`);
+    await page.waitForSelector("text=All mail is held back");
+    await admin.look(`${name}-health-held`);
+    await page.goto(`${server.url}/console/mail`);
+    await page.click("[aria-label='Stop the mail to ann@example.com']");
+    await page.waitForSelector("[role=status]:has-text('Stopped.')");
+    await page.waitForSelector("td:has-text('stopped')");
+    await admin.look(`${name}-mail-stopped`);
+
+    // Somebody joins by a link, is signed in, and is signed out by the platform.
+    const invite = `mutation { invite(input: { email: "max@example.com", delivery: LINK_ONLY }) { link } }`;
+    const { link } = (await ask(server, invite, {}, token)).data.invite;
+    const max = await open(server, options);
+    await max.page.goto(link);
+    if (options.javaScriptEnabled === false) {
+      await max.page.fill("#token", link.split("#")[1]);
+      await max.page.click("button:has-text('Look it up')");
+    }
+    await max.page.fill("#name", "Max Member");
+    await max.page.fill("#password", PASSWORD);
+    await max.page.click("button:has-text('Accept')");
+    await max.page.waitForURL("**/console?done=joined");
+    await page.goto(`${server.url}/platform/users?q=max`);
+    await page.click("summary[aria-label='End the sessions of Max Member']");
+    await admin.look(`${name}-users-end`);
+    await page.click("button:has-text('End every session of Max Member')");
+    await page.waitForSelector("[role=status]:has-text('Every session of theirs has ended')");
+    await max.page.goto(`${server.url}/account`);
+    assert.match(max.page.url(), /\/login/);
+    for (const { close } of [admin, max]) await close();
   });
 }
 
