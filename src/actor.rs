@@ -120,6 +120,18 @@ impl Actor {
         matches!(self.who, Who::Operator) || self.principal().is_some_and(|p| p.is_superuser)
     }
 
+    /// Refuses whoever does not administer the platform.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED`, `FORBIDDEN`.
+    pub fn require_platform(&self) -> Result<()> {
+        self.known()?;
+        if self.is_platform_admin() {
+            return Ok(());
+        }
+        Err(Error::Forbidden("Only administrators of the platform may do this."))
+    }
+
     /// Refuses strangers.
     ///
     /// # Errors

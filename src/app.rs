@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use crate::auth::{AccessKeys, Seen};
-use crate::clock::Clock;
+use crate::clock::{Clock, Instant};
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::id::{IdSource, TypedId};
 use crate::keys::Keys;
 use crate::mail::Mailer;
 use crate::password::Hasher;
-use crate::webhook;
+use crate::{platform, webhook};
 
 /// What a running service consists of.
 #[derive(Debug)]
@@ -48,6 +48,10 @@ pub struct Parts {
     pub webhooks: webhook::Client,
     /// Rung after a commit that leaves an event to be posted.
     pub webhooks_waiting: Notify,
+    /// What became of the tasks of this process's worker.
+    pub runs: platform::Runs,
+    /// When this process put the service together.
+    pub started_at: Instant,
     ids: IdSource,
 }
 
@@ -61,6 +65,7 @@ impl App {
     /// # Errors
     /// When the signing keys cannot be read, or the mail templates or transport are unsound.
     pub async fn new(config: Config, db: Db, clock: Clock) -> Result<Self> {
+        let started_at = clock.now();
         let keys = Keys::new(&config.secret_key, &config.secret_key_previous);
         let access_keys = AccessKeys::load(&db, &keys, &config, clock.now()).await?;
         let event_key = EventKey::load(&db, &keys).await?;
@@ -82,6 +87,8 @@ impl App {
             resets_waiting: Notify::new(),
             webhooks,
             webhooks_waiting: Notify::new(),
+            runs: platform::Runs::default(),
+            started_at,
             ids: IdSource::default(),
         })))
     }

@@ -120,6 +120,7 @@ pub fn global_of_type(type_name: &str, id: Uuid) -> Option<String> {
         "ResetRequest" => ResetRequestId::PREFIX,
         "Event" => EventId::PREFIX,
         "WebhookEndpoint" => WebhookEndpointId::PREFIX,
+        "Mail" => OutboxId::PREFIX,
         _ => return None,
     };
     Some(format!("{prefix}_{}", id.simple()))

@@ -17,6 +17,8 @@ pub mod auth;
 pub mod invitation;
 pub mod membership;
 pub mod onboarding;
+pub mod platform;
+pub mod post;
 pub mod role;
 pub mod roster;
 pub mod tenancy;

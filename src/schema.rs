@@ -11,20 +11,22 @@ use crate::auth::graphql::{AuthMutation, AuthQuery, SessionObject};
 use crate::error::Result;
 use crate::graphql::{GqlResult, RequestContext as _};
 use crate::id::{
-    EventId, InvitationId, MembershipId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _, UserId,
-    WebhookDeliveryId, WebhookEndpointId,
+    EventId, InvitationId, MembershipId, OutboxId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _,
+    UserId, WebhookDeliveryId, WebhookEndpointId,
 };
 use crate::invitation::graphql::{InvitationMutation, InvitationObject, InvitationQuery};
 use crate::membership::graphql::MembershipObject;
 use crate::onboarding::graphql::{OnboardingMutation, OnboardingQuery};
 use crate::password_reset::graphql::{PasswordMutation, PasswordQuery, ResetRequestObject};
+use crate::platform::graphql::{PlatformMutation, PlatformQuery};
+use crate::post::graphql::{MailMutation, MailObject};
 use crate::role::graphql::RoleObject;
 use crate::roster::graphql::{RoleMutation, RosterMutation};
 use crate::tenancy::graphql::{TenancyMutation, TenancyQuery};
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
 use crate::webhook::graphql::{WebhookDeliveryObject, WebhookEndpointObject, WebhookMutation};
-use crate::{audit, auth, invitation, membership, password_reset, role, user, webhook};
+use crate::{audit, auth, invitation, membership, password_reset, post, role, user, webhook};
 
 /// Most ids in one `nodes` query.
 const NODES_MAX: usize = 100;
@@ -41,6 +43,7 @@ pub struct Query(
     PasswordQuery,
     AuditQuery,
     TenancyQuery,
+    PlatformQuery,
 );
 
 /// Everything that can be done.
@@ -58,6 +61,8 @@ pub struct Mutation(
     RoleMutation,
     TenancyMutation,
     WebhookMutation,
+    MailMutation,
+    PlatformMutation,
 );
 
 /// Everything that can be followed, over `graphql-transport-ws` or server-sent events.
@@ -91,6 +96,8 @@ pub enum Node {
     WebhookEndpoint(WebhookEndpointObject),
     /// A delivery of an event to an endpoint.
     WebhookDelivery(WebhookDeliveryObject),
+    /// A mail.
+    Mail(MailObject),
 }
 
 /// Objects by their global id.
@@ -175,6 +182,10 @@ pub async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
     if let Some(id) = WebhookDeliveryId::from_global(id) {
         let seen = webhook::service::visible_delivery(app, actor, id).await?;
         return Ok(seen.map(WebhookDeliveryObject).map(Node::WebhookDelivery));
+    }
+    if let Some(id) = OutboxId::from_global(id) {
+        let seen = post::service::visible(app, actor, id).await?;
+        return Ok(seen.map(MailObject).map(Node::Mail));
     }
     if let Some(id) = UserId::from_global(id) {
         let viewer = actor.signed_in()?.user_id;

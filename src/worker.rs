@@ -13,7 +13,7 @@ use crate::db::once;
 use crate::error::Result;
 use crate::outbox::MailKind;
 use crate::telemetry::metrics;
-use crate::{event, invitation, limits, outbox, password_reset, tenancy, webhook};
+use crate::{event, invitation, limits, outbox, password_reset, platform, tenancy, webhook};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -39,6 +39,8 @@ const fn every(seconds: u64, name: &'static str, run: Run) -> Task {
     Task { name, period: Duration::from_secs(seconds), run, rung_by: None }
 }
 
+const RECORD_JOBS: &str = "record-jobs";
+
 /// Every task there is. Mail and wishes for a reset are looked after as soon as there are any.
 pub const TASKS: &[Task] = &[
     Task {
@@ -61,6 +63,7 @@ pub const TASKS: &[Task] = &[
     every(3_600, "tend-webhooks", |app| Box::pin(tend_webhooks(app))),
     every(3_600, "log-event-heads", |app| Box::pin(log_event_heads(app))),
     every(600, "prune-limits", |app| Box::pin(prune(app))),
+    every(60, RECORD_JOBS, |app| Box::pin(record_jobs(app))),
 ];
 
 async fn look_at_wishes(app: App) -> Result<()> {
@@ -131,13 +134,36 @@ async fn prune(app: App) -> Result<()> {
     limits::prune(&app).await
 }
 
+async fn record_jobs(app: App) -> Result<()> {
+    // Whoever reads it knows by that that it was written.
+    app.runs.end(RECORD_JOBS, app.clock.now(), true);
+    platform::service::record(&app).await
+}
+
+/// Says what this process does.
+fn begin(app: &App) {
+    for task in TASKS {
+        app.runs.begin(task.name, task.period);
+    }
+}
+
+/// Keeps what became of a task, for the metrics of this process and for administrators.
+fn end(app: &App, task: &Task, good: bool) {
+    let now = app.clock.now();
+    app.runs.end(task.name, now, good);
+    metrics::job(task.name, good.then_some(now));
+}
+
 /// Runs every task once.
 ///
 /// # Errors
 /// The first failure; what other tasks did stays.
 pub async fn tick(app: &App) -> Result<()> {
+    begin(app);
     for task in TASKS {
-        (task.run)(app.clone()).await?;
+        let done = (task.run)(app.clone()).await;
+        end(app, task, done.is_ok());
+        done?;
     }
     Ok(())
 }
@@ -145,6 +171,7 @@ pub async fn tick(app: &App) -> Result<()> {
 /// Runs every task at its period until `stop` says so; a task that fails is tried again at its next turn.
 /// Work that has begun is finished first.
 pub async fn run(app: App, stop: watch::Receiver<bool>) {
+    begin(&app);
     let mut running = tokio::task::JoinSet::new();
     for task in TASKS {
         running.spawn(keep_running(app.clone(), *task, stop.clone()));
@@ -163,10 +190,7 @@ async fn rung(app: &App, task: Task) {
 async fn keep_running(app: App, task: Task, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         let failed = match tokio::spawn((task.run)(app.clone())).await {
-            Ok(Ok(())) => {
-                metrics::job(task.name, Some(app.clock.now()));
-                false
-            }
+            Ok(Ok(())) => false,
             Ok(Err(error)) => {
                 tracing::error!(task = task.name, cause = ?error, "a task failed");
                 true
@@ -176,9 +200,7 @@ async fn keep_running(app: App, task: Task, mut stop: watch::Receiver<bool>) {
                 true
             }
         };
-        if failed {
-            metrics::job(task.name, None);
-        }
+        end(&app, &task, !failed);
         let pause = if failed { task.period.max(Duration::from_secs(5)) } else { task.period };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}

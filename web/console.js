@@ -55,6 +55,39 @@ for (const field of all("[data-slug-of]")) {
   });
 }
 
+// How hard a new password is to guess, as the service will judge it; where it gives no answer there is no meter.
+const WORDS = ["Very easy to guess", "Easy to guess", "Guessable with some effort", "Hard to guess", "Very hard to guess"];
+for (const field of all("[data-strength]")) {
+  const box = byId(field.dataset.strength);
+  const [meter, said] = box.children;
+  let waiting;
+  let latest = 0;
+  const rate = async () => {
+    latest += 1;
+    const turn = latest;
+    const body = new URLSearchParams({ password: field.value });
+    for (const name of ["name", "email", "tenant_name"]) {
+      const known = field.form.elements.namedItem(name)?.value;
+      if (known) body.append("context", known);
+    }
+    const asked = field.value ? fetch("/password/strength", { method: "POST", body }) : Promise.reject();
+    const found = await asked.then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
+    if (turn !== latest) return;
+    box.hidden = !found;
+    if (!found) return;
+    // One that is too short is no better than one that is too easy.
+    const score = found.acceptable ? found.score : Math.max(Math.min(found.score, found.required - 1), 0);
+    meter.low = meter.high = found.required + 0.5;
+    meter.optimum = 5;
+    meter.value = score + 1;
+    said.textContent = found.acceptable ? `${WORDS[score]}.` : `${WORDS[score]}. ${found.hint}`;
+  };
+  field.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(rate, 300);
+  });
+}
+
 // A file is read here and sent as text, as if it had been pasted.
 for (const input of all("[data-into]")) {
   const area = byId(input.dataset.into);

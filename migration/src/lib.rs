@@ -51,6 +51,8 @@ mod m0013_outbox_hold;
 mod m0014_event_seal;
 mod m0015_idempotency;
 mod m0016_webhook;
+mod m0017_job;
+mod m0018_outbox_list;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -76,12 +78,15 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_event_seal::Migration),
             Box::new(m0015_idempotency::Migration),
             Box::new(m0016_webhook::Migration),
+            Box::new(m0017_job::Migration),
+            Box::new(m0018_outbox_list::Migration),
         ]
     }
 }
 
 /// Tables in the order in which their rows can be deleted: no row is referred to by one that is left.
 pub const TABLES: &[&str] = &[
+    "job",
     "outbox_hold",
     "rate_limit",
     "idempotency",

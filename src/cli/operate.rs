@@ -202,7 +202,12 @@ pub(super) fn config(options: &Options, example: bool) -> Outcome {
         say(config::env_example().trim_end());
         return Ok(());
     }
-    say(format_args!("{:#?}", checked(options)?));
+    for setting in checked(options)?.settings() {
+        let hidden = if setting.is_secret && setting.is_set { "(hidden)" } else { "" };
+        let value = setting.value.as_deref().unwrap_or(hidden);
+        let set = if setting.is_set { "  # set" } else { "" };
+        say(format_args!("{}={value}{set}", setting.name));
+    }
     Ok(())
 }
 

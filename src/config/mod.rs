@@ -3,6 +3,7 @@
 //! [`Options`] is what was typed; [`Options::check`] turns it into a [`Config`] that the service can rely
 //! on, or into every problem at once, each with the way out.
 
+mod given;
 mod network;
 mod options;
 mod secret;
@@ -21,8 +22,9 @@ use crate::db::DatabaseUrl;
 use crate::mail::smtp::SmtpUrl;
 use crate::tenant::ResetPolicy;
 
+pub use given::{Given, Setting, env_example};
 pub use network::{MetricsListen, Network};
-pub use options::{Options, env_example};
+pub use options::Options;
 use secret::{load_or_make, read, weak};
 
 /// How much is allowed and how much must be configured.
@@ -54,6 +56,8 @@ pub struct Limits {
     pub login_per_ip: u32,
     /// Invalid tokens per client network in a minute.
     pub tokens_per_ip: u32,
+    /// Passwords that are rated per client network in 5 minutes.
+    pub ratings_per_ip: u32,
     /// Invitations per inviter in an hour.
     pub invites_per_hour: u32,
     /// Invitations per tenant in a day.
@@ -114,6 +118,8 @@ pub enum MailTarget {
 /// Checked settings. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What was set, and what was left as it is.
+    pub given: Given,
     /// Address to listen on.
     pub listen: SocketAddr,
     /// Where `/metrics` is served; where its usual port is free, for none.
@@ -275,6 +281,7 @@ impl Options {
             return Err(problems.0);
         };
         Ok(Config {
+            given: self.given.clone(),
             listen: self.listen,
             metrics_listen: self.metrics_listen,
             accept_url: self.accept_url.clone().unwrap_or_else(|| format!("{public_url}/accept#{{token}}")),
@@ -312,6 +319,7 @@ impl Options {
                 login_per_address: self.limit_login_per_address,
                 login_per_ip: self.limit_login_per_ip,
                 tokens_per_ip: self.limit_tokens_per_ip,
+                ratings_per_ip: self.limit_ratings_per_ip,
                 invites_per_hour: self.limit_invites_per_hour,
                 invites_per_tenant_day: self.limit_invites_per_tenant_day,
                 invites_per_recipient_day: self.limit_invites_per_recipient_day,

@@ -4,17 +4,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Environment, LogFormat, MetricsListen};
+use super::{Environment, Given, LogFormat, MetricsListen};
 use crate::tenant::ResetPolicy;
 
 /// Settings as they are given: flags, or environment variables of the same name.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Settings")]
 pub struct Options {
+    /// What was set, and what was left as it is. It stands first: whoever reads a value takes it.
+    #[command(flatten)]
+    pub given: Given,
     /// Address and port to listen on.
     #[arg(
         long,
@@ -218,6 +221,15 @@ pub struct Options {
         hide_short_help = true
     )]
     pub limit_tokens_per_ip: u32,
+    /// Passwords that are rated per client network in 5 minutes.
+    #[arg(
+        long,
+        env = "GUESTLIST_LIMIT_RATINGS_PER_IP",
+        default_value_t = 120,
+        global = true,
+        hide_short_help = true
+    )]
+    pub limit_ratings_per_ip: u32,
     /// Invitations per inviter in an hour.
     #[arg(
         long,
@@ -365,30 +377,4 @@ fn span(text: &str) -> Result<TimeDelta, String> {
 pub(super) struct Shape {
     #[command(flatten)]
     pub(super) options: Options,
-}
-
-/// The settings as clap knows them: variable, help, default.
-fn settings() -> Vec<(String, String, Option<String>)> {
-    let command = Shape::command();
-    command
-        .get_arguments()
-        .filter_map(|arg| {
-            let name = arg.get_env()?.to_string_lossy().into_owned();
-            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            let default = arg.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
-            Some((name, help, default))
-        })
-        .collect()
-}
-
-/// The text of `.env.example`: every variable with its meaning, defaults commented out.
-#[must_use]
-pub fn env_example() -> String {
-    let mut text = String::from(
-        "# Every setting of Guestlist. Copy to .env and change what you need; all have defaults in development.\n",
-    );
-    for (name, help, default) in settings() {
-        text.push_str(&format!("\n# {help}\n#{name}={}\n", default.unwrap_or_default()));
-    }
-    text
 }

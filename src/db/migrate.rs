@@ -59,7 +59,10 @@ impl Db {
     }
 
     /// Names of the migrations that are recorded; none where nothing has been recorded yet. Only reads.
-    async fn applied(&self) -> Result<Vec<String>, DbErr> {
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn applied(&self) -> Result<Vec<String>, DbErr> {
         if !SchemaManager::new(&self.reader).has_table("seaql_migrations").await? {
             return Ok(Vec::new());
         }

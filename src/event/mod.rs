@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::id::{
-    InvitationId, MembershipId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _, UserId,
+    InvitationId, MembershipId, OutboxId, ResetRequestId, RoleId, SessionId, TenantId, TypedId as _, UserId,
     WebhookEndpointId,
 };
 use crate::page::{Cursor, SortKey};
@@ -121,6 +121,10 @@ kinds! {
     SessionRevoked = "session.revoked",
     /// A refresh token was used again after it had been replaced; the session was ended.
     SessionReuseDetected = "session.reuse_detected",
+    /// A mail that failed or was put off was made due at once.
+    MailRetried = "mail.retried",
+    /// A mail was stopped before it was sent.
+    MailCancelled = "mail.cancelled",
     /// An endpoint for events was made.
     WebhookCreated = "webhook.created",
     /// An endpoint has another URL, description, choice of events or state.
@@ -154,6 +158,8 @@ pub enum Subject {
     Session(SessionId),
     /// An endpoint that events are posted to.
     Webhook(WebhookEndpointId),
+    /// A mail.
+    Mail(OutboxId),
 }
 
 impl Subject {
@@ -169,6 +175,7 @@ impl Subject {
             Self::ResetRequest(id) => ("ResetRequest", id.uuid()),
             Self::Session(id) => ("Session", id.uuid()),
             Self::Webhook(id) => ("WebhookEndpoint", id.uuid()),
+            Self::Mail(id) => ("Mail", id.uuid()),
         }
     }
 }

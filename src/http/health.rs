@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::SecondsFormat;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{IntoResponse as _, Response, handler};
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 
 use super::State;
 use crate::db::OpenError;
+use crate::platform;
 
 /// How slow the database may be.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,6 +48,19 @@ pub(super) fn livez() -> &'static str {
     "ok\n"
 }
 
+/// What is to be said about workers: nothing while one was heard of in the last minutes. Requests are taken without one, so
+/// that it is no reason to refuse them.
+async fn worker_said(state: &State) -> String {
+    let heard = platform::service::last_heard_of_a_worker(&state.app);
+    match tokio::time::timeout(PATIENCE, heard).await {
+        Ok(Ok((Some(at), true))) => {
+            format!("no worker was heard of since {}\n", at.to_rfc3339_opts(SecondsFormat::Secs, true))
+        }
+        Ok(Ok((None, _))) => "no worker was heard of yet\n".to_owned(),
+        _ => String::new(),
+    }
+}
+
 /// `GET /readyz`: the database answers, its schema is this binary's, and nobody has asked us to stop.
 #[handler]
 pub(super) async fn readyz(Data(state): Data<&State>) -> Response {
@@ -58,7 +73,9 @@ pub(super) async fn readyz(Data(state): Data<&State>) -> Response {
         Ok::<_, sea_orm::DbErr>(state.app.db.pending().await)
     };
     match tokio::time::timeout(PATIENCE, looked).await {
-        Ok(Ok(Ok(pending))) if pending.is_empty() => "ok\n".into_response(),
+        Ok(Ok(Ok(pending))) if pending.is_empty() => {
+            format!("ok\n{}", worker_said(state).await).into_response()
+        }
         Ok(Ok(Ok(_))) => unready("migrations are pending"),
         Ok(Ok(Err(OpenError::Newer(_)))) => unready("the database's schema is not this binary's"),
         Ok(Ok(Err(error))) => {

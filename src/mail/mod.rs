@@ -324,6 +324,13 @@ impl Mailer {
         }
     }
 
+    /// Until when nothing is tried, after the server could not be used.
+    #[must_use]
+    pub fn rests_until(&self, now: Instant) -> Option<Instant> {
+        let breaker = self.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        breaker.rests_until.filter(|until| now < *until)
+    }
+
     async fn hand_over(
         &self,
         id: OutboxId,

@@ -4,14 +4,16 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, SelectStatement};
-use sea_orm::{DbBackend, QueryOrder, QuerySelect, QueryTrait, Statement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, SelectStatement};
+use sea_orm::{DbBackend, Order, QueryOrder, QuerySelect, QueryTrait, Statement};
 
 use crate::clock::Instant;
 use crate::id::{OutboxId, TenantId, UserId};
+use crate::page::Page;
 
-/// Where a mail stands. `NONE` in the schema is the absence of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+/// Where a mail stands. Values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
+#[graphql(name = "MailState")]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum DeliveryState {
     /// Waits for its first attempt.
@@ -20,19 +22,19 @@ pub enum DeliveryState {
     /// Was put off; another attempt follows.
     #[sea_orm(string_value = "retrying")]
     Retrying,
-    /// The mail server took it.
+    /// Mail server took it.
     #[sea_orm(string_value = "sent")]
     Sent,
-    /// The mail server refused it for good.
+    /// Mail server refused it for good, or did not take it until it was pointless.
     #[sea_orm(string_value = "failed")]
     Failed,
-    /// Its reason was gone before it was sent.
+    /// Its reason was gone before it was sent, or somebody stopped it.
     #[sea_orm(string_value = "suppressed")]
     Suppressed,
 }
 
-/// Which mail it is; says how to read `subject_id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+/// Which mail it is. Values may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum MailKind {
     /// An invitation, with its link.
@@ -65,7 +67,7 @@ pub struct Model {
     pub id: OutboxId,
     /// The tenant that caused it.
     pub tenant_id: Option<TenantId>,
-    /// Which mail it is.
+    /// Which mail it is; says how to read `subject_id`.
     pub kind: MailKind,
     /// What it is about.
     pub subject_id: Uuid,
@@ -251,6 +253,77 @@ pub(super) async fn backlog(db: &impl ConnectionTrait) -> Result<(u64, Option<In
         .filter(Column::State.is_in(OPEN));
     let found: Option<(i64, Option<Instant>)> = select.into_tuple().one(db).await?;
     Ok(found.map_or((0, None), |(mails, first)| (u64::try_from(mails).unwrap_or_default(), first)))
+}
+
+/// How many mails are in each of the given states.
+pub(super) async fn counts(
+    db: &impl ConnectionTrait,
+    states: &[DeliveryState],
+) -> Result<Vec<(DeliveryState, i64)>, DbErr> {
+    Entity::find()
+        .select_only()
+        .column(Column::State)
+        .column_as(Column::Id.count(), "mails")
+        .filter(Column::State.is_in(states.iter().copied()))
+        .group_by(Column::State)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+/// Which mails are in a list; an absent condition holds for all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In any of these states.
+    pub states: Option<Vec<DeliveryState>>,
+    /// Of any of these kinds.
+    pub kinds: Option<Vec<MailKind>>,
+}
+
+/// Mails of a tenant, or of none.
+fn scoped(tenant: Option<TenantId>, filter: &Filter) -> Select<Entity> {
+    let mut query = Entity::find().filter(match tenant {
+        Some(tenant) => Column::TenantId.eq(tenant),
+        None => Column::TenantId.is_null(),
+    });
+    if let Some(states) = &filter.states {
+        query = query.filter(Column::State.is_in(states.iter().copied()));
+    }
+    if let Some(kinds) = &filter.kinds {
+        query = query.filter(Column::Kind.is_in(kinds.iter().copied()));
+    }
+    query
+}
+
+/// One page of a tenant's mails, or of those of none, latest first, and one row more, in the order of reading.
+pub(super) async fn page_of(
+    db: &impl ConnectionTrait,
+    tenant: Option<TenantId>,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = scoped(tenant, filter);
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Id.lt(after.id));
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(Column::Id.gt(before.id));
+    }
+    let reading = if page.backward { Order::Asc } else { Order::Desc };
+    query.order_by(Column::Id, reading).limit(page.size + 1).all(db).await
+}
+
+pub(super) async fn count_of(
+    db: &impl ConnectionTrait,
+    tenant: Option<TenantId>,
+    filter: &Filter,
+) -> Result<u64, DbErr> {
+    scoped(tenant, filter).count(db).await
+}
+
+/// A row, locked until the transaction ends. SQLite needs no lock: its writers come one after another.
+pub(super) async fn locked(db: &impl ConnectionTrait, id: OutboxId) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await
 }
 
 /// Mails in any of the given states, latest first.

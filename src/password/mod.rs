@@ -42,6 +42,17 @@ struct Inner {
     verified: AtomicUsize,
 }
 
+/// How hard a password is to guess.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strength {
+    /// From 0, the first to be tried, to 4 (zxcvbn).
+    pub score: u8,
+    /// What the service asks for.
+    pub required: u8,
+    /// What to do better; `None` for one that can be chosen.
+    pub hint: Option<String>,
+}
+
 /// A place in the queue, given back when dropped.
 struct Place<'a>(&'a AtomicUsize);
 
@@ -76,25 +87,39 @@ impl Hasher {
     /// # Errors
     /// `WEAK_PASSWORD` with advice.
     pub fn check(&self, password: &SecretString, context: &[&str]) -> Result<()> {
-        let weak = |message: String| Err(Error::refused(ErrorCode::WeakPassword, message));
+        let strength = self.rate(password, context);
+        match strength.hint {
+            Some(hint) => Err(Error::refused(ErrorCode::WeakPassword, hint)),
+            None => Ok(()),
+        }
+    }
+
+    /// How hard a password is to guess for who knows `context`: name, address, tenant.
+    #[must_use]
+    pub fn rate(&self, password: &SecretString, context: &[&str]) -> Strength {
+        let required = self.0.rules.score;
+        let rated = |score: u8, hint: Option<String>| Strength { score, required, hint };
         let text = normalise(password);
         let chars = text.chars().count();
         let min = self.0.rules.min as usize;
-        if chars < min {
-            return weak(format!("Use at least {min} characters."));
-        }
         if chars > MAX_CHARS || text.len() > MAX_BYTES {
-            return weak(format!("Use at most {MAX_CHARS} characters."));
+            return rated(0, Some(format!("Use at most {MAX_CHARS} characters.")));
         }
         let local_parts = context.iter().filter_map(|c| c.split_once('@').map(|(local, _)| local));
         let words: Vec<&str> = context.iter().copied().chain(local_parts).chain(["guestlist"]).collect();
         let estimate = zxcvbn::zxcvbn(&text, &words);
-        if u8::from(estimate.score()) >= self.0.rules.score {
-            return Ok(());
+        let score = u8::from(estimate.score());
+        if chars < min {
+            return rated(score, Some(format!("Use at least {min} characters.")));
+        }
+        if score >= required {
+            return rated(score, None);
         }
         let feedback = estimate.feedback();
         let warning = feedback.and_then(|f| f.warning()).map(|w| format!("{w} ")).unwrap_or_default();
-        weak(format!("{warning}Choose a password that is harder to guess: a few unrelated words do well."))
+        let hint =
+            format!("{warning}Choose a password that is harder to guess: a few unrelated words do well.");
+        rated(score, Some(hint))
     }
 
     /// Hashes a password with the present parameters (a PHC string).

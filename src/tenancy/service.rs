@@ -49,7 +49,7 @@ pub async fn tenants(
     page: PageArgs,
     count: bool,
 ) -> Result<Slice<Tenant>> {
-    require_platform(actor)?;
+    actor.require_platform()?;
     tenant::service::page_of_all_tenants(
         app.db.reader(),
         &filter,
@@ -91,7 +91,7 @@ pub async fn update_tenant(app: &App, actor: &Actor, change: Change) -> Result<T
 /// `UNAUTHENTICATED`; `FORBIDDEN` unless the actor administers the platform; `NOT_FOUND` at `tenantId`;
 /// `BAD_USER_INPUT` at `reason`; `TENANT_UNAVAILABLE` for a deleted one.
 pub async fn suspend_tenant(app: &App, actor: &Actor, id: TenantId, reason: Option<&str>) -> Result<Tenant> {
-    require_platform(actor)?;
+    actor.require_platform()?;
     let reason = reason.map_or(Ok(None), |reason| text::note("reason", reason))?;
     let txn = app.db.begin_write().await?;
     let present = locked(&txn, id).await?;
@@ -110,7 +110,7 @@ pub async fn suspend_tenant(app: &App, actor: &Actor, id: TenantId, reason: Opti
 /// # Errors
 /// `UNAUTHENTICATED`; `FORBIDDEN` unless the actor administers the platform; `NOT_FOUND` at `tenantId`.
 pub async fn reinstate_tenant(app: &App, actor: &Actor, id: TenantId) -> Result<Tenant> {
-    require_platform(actor)?;
+    actor.require_platform()?;
     let txn = app.db.begin_write().await?;
     let present = locked(&txn, id).await?;
     if present.status == TenantStatus::Active {
@@ -167,14 +167,6 @@ pub async fn erase_deleted(app: &App) -> Result<usize> {
         txn.commit().await?;
     }
     Ok(due.len())
-}
-
-fn require_platform(actor: &Actor) -> Result<()> {
-    actor.known()?;
-    if actor.is_platform_admin() {
-        return Ok(());
-    }
-    Err(Error::Forbidden("Only administrators of the platform may do this."))
 }
 
 async fn locked(db: &impl ConnectionTrait, id: TenantId) -> Result<Tenant> {

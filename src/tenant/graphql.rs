@@ -14,6 +14,8 @@ use crate::membership::graphql::MembershipObject;
 use crate::membership::{self, Membership, MembershipStatus};
 use crate::page::PageArgs;
 use crate::permission::Permission;
+use crate::post;
+use crate::post::graphql::{MailFilter, MailObject};
 use crate::role::graphql::RoleObject;
 use crate::webhook;
 use crate::webhook::graphql::WebhookEndpointObject;
@@ -144,6 +146,22 @@ impl TenantObject {
         let listed = webhook::service::of_tenant(ctx.app(), ctx.actor(), self.0.id).await;
         let shown = |rows: Vec<_>| rows.into_iter().map(WebhookEndpointObject).collect();
         Some(listed.map(shown).map_err(Into::into))
+    }
+
+    /// Mails that it owes or owed, latest first; needs MANAGE_TENANT. Those about passwords belong to no tenant.
+    async fn mails(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many rows from the start, or after `after`; 20 by default, 100 at the most.")]
+        first: Option<i32>,
+        #[graphql(desc = "Rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "So many rows from the end, or before `before`; 100 at the most.")] last: Option<
+            i32,
+        >,
+        #[graphql(desc = "Rows before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which mails; all by default.")] filter: Option<MailFilter>,
+    ) -> Option<GqlResult<Connection<MailObject>>> {
+        post::graphql::listed(ctx, Some(self.0.id), PageArgs { first, after, last, before }, filter).await
     }
 
     /// Roles that members can have, built-in ones first.

@@ -5,12 +5,13 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType, SelectStatement};
-use sea_orm::{Condition, DbBackend, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::clock::Instant;
 use crate::db;
 use crate::email::Email;
 use crate::id::{TenantId, UserId};
+use crate::page::Page;
 
 /// Whether an account can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -138,18 +139,56 @@ pub(super) async fn set_verified(db: &impl ConnectionTrait, id: UserId, at: Inst
     Ok(update.exec(db).await?.rows_affected > 0)
 }
 
+/// Whose name or address holds a text.
+fn matching(text: &str) -> Condition {
+    let pattern = || db::containing(&text.trim().to_lowercase());
+    Condition::any()
+        .add(Expr::expr(Func::lower(Expr::col(Column::Name))).like(pattern()))
+        .add(Expr::col(Column::EmailNorm).like(pattern()))
+}
+
 /// Identifiers of users whose name or address holds a text, for use inside a larger query.
 pub(super) fn ids_matching(text: &str) -> SelectStatement {
-    let pattern = || db::containing(&text.to_lowercase());
-    Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(
-            Condition::any()
-                .add(Expr::expr(Func::lower(Expr::col(Column::Name))).like(pattern()))
-                .add(Expr::col(Column::EmailNorm).like(pattern())),
-        )
-        .into_query()
+    Entity::find().select_only().column(Column::Id).filter(matching(text)).into_query()
+}
+
+/// Which accounts are in a list; an absent condition holds for all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Whose name or address holds this text.
+    pub search: Option<String>,
+    /// Who administer the platform, or do not.
+    pub is_superuser: Option<bool>,
+}
+
+impl Filter {
+    fn select(&self) -> Select<Entity> {
+        let all = Condition::all()
+            .add_option(self.search.as_deref().map(matching))
+            .add_option(self.is_superuser.map(|it| Column::IsSuperuser.eq(it)));
+        Entity::find().filter(all)
+    }
+}
+
+/// One page of all accounts by identifier, latest made first, and one row more.
+pub(super) async fn page_of_all(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = filter.select();
+    if let Some(after) = &page.after {
+        query = query.filter(Column::Id.lt(UserId::from(after.id)));
+    }
+    if let Some(before) = &page.before {
+        query = query.filter(Column::Id.gt(UserId::from(before.id)));
+    }
+    let reading = if page.backward { Order::Asc } else { Order::Desc };
+    query.order_by(Column::Id, reading).limit(page.size + 1).all(db).await
+}
+
+pub(super) async fn count_of_all(db: &impl ConnectionTrait, filter: &Filter) -> Result<u64, DbErr> {
+    filter.select().count(db).await
 }
 
 pub(super) async fn set_name(db: &impl ConnectionTrait, id: UserId, name: String) -> Result<(), DbErr> {

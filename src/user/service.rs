@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::SelectStatement;
 use secrecy::SecretString;
 
-use super::model::{self, Model, UserStatus};
+use super::model::{self, Filter, Model, UserStatus};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
@@ -12,6 +12,7 @@ use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{TenantId, UserId};
+use crate::page::{Page, Slice};
 use crate::text;
 
 /// A new account, its password already hashed.
@@ -128,7 +129,21 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Mod
 /// A query for the identifiers of users whose name or address holds a text, without regard to letter case.
 #[must_use]
 pub fn ids_matching(text: &str) -> SelectStatement {
-    model::ids_matching(text.trim())
+    model::ids_matching(text)
+}
+
+/// One page of all accounts, latest made first; the caller administers the platform.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn page_of_all(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    page: &Page,
+    count: bool,
+) -> Result<Slice<Model>> {
+    let total = if count { model::count_of_all(db, filter).await? } else { 0 };
+    Ok(Slice::cut(model::page_of_all(db, filter, page).await?, page, total))
 }
 
 /// The account with this identifier.

@@ -4,11 +4,12 @@
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { createServer } from "node:http";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { PASSWORD, administrator, invite, signIn, start } from "./server.mjs";
+import { PASSWORD, administrator, ask, invite, run, signIn, start } from "./server.mjs";
 
 const program = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const required = process.env.GUESTLIST_TEST_REQUIRE_BROWSER;
@@ -78,6 +79,7 @@ for (const [name, options] of [
     await setUp(server, page);
     assert.equal(new URL(page.url()).hash, "", "the code is out of the address bar");
     assert.equal(await page.inputValue("#slug"), "acme-sons");
+    await page.waitForSelector("#password-strength [role=status]:has-text('Very hard to guess')");
     await look(`${name}-setup`);
     await page.click("button:has-text('Set up')");
     await page.waitForURL("**/console");
@@ -114,7 +116,18 @@ for (const [name, options] of [
     assert.equal(new URL(guest.page.url()).hash, "", "the code is out of the address bar");
     await guest.look(`${name}-accept`);
     await guest.page.fill("#name", "Ann Guest");
+    // The meter says what the service would, and knows whose password it is.
+    const said = (text) => guest.page.waitForSelector(`#password-strength [role=status]:has-text("${text}")`);
+    assert.equal(await guest.page.isVisible("#password-strength"), false);
+    await guest.page.fill("#password", "ann guest");
+    await said("Very easy to guess.");
+    await guest.look(`${name}-accept-weak`);
     await guest.page.fill("#password", "another horse battery staple");
+    await said("Very hard to guess.");
+    await guest.page.fill("#password", "");
+    await guest.page.waitForSelector("#password-strength", { state: "hidden" });
+    await guest.page.fill("#password", "another horse battery staple");
+    await said("Very hard to guess.");
     await guest.page.click("[data-show]");
     assert.equal(await guest.page.getAttribute("#password", "type"), "text");
     await guest.page.click("button:has-text('Accept')");
@@ -153,7 +166,7 @@ for (const [name, options] of [
     await page.click("a:has-text('see their mails leave')");
     await page.waitForFunction(() => document.querySelector("#mail").dataset.live === "no", null, { timeout: 60_000 });
     await look(`${name}-mail`);
-    for (const place of ["console", "console/events", "console/resets", "console/settings", "platform", "login/tenant"]) {
+    for (const place of ["console", "console/events", "console/resets", "console/settings", "platform", "platform/users", "platform/health", "platform/settings", "login/tenant"]) {
       await page.goto(`${server.url}/${place}`);
       await look(`${name}-${place.replace("/", "-")}`);
     }
@@ -297,6 +310,119 @@ for (const [name, options] of [
     await page.click("[aria-label='Open Globex']");
     await page.waitForSelector("h1:has-text('Globex')");
     for (const { close } of [admin, max, forgetful]) await close();
+  });
+}
+
+for (const [name, options] of [
+  ["light", { colorScheme: "light" }],
+  ["dark", { colorScheme: "dark" }],
+  ["small", { viewport: { width: 360, height: 740 } }],
+  ["plain", { javaScriptEnabled: false }],
+]) {
+  test(`${name}: a webhook from its secret to a delivery that is posted again`, { skip }, async (t) => {
+    const server = await start({ GUESTLIST_WEBHOOK_ALLOW_PRIVATE: "true" });
+    t.after(() => server.stop());
+    const posted = [];
+    const answers = [500];
+    const hook = createServer((request, response) => {
+      posted.push(request.headers["webhook-id"]);
+      request.resume();
+      request.on("end", () => response.writeHead(answers.shift() ?? 200).end("thanks"));
+    });
+    await new Promise((listening) => hook.listen(0, "127.0.0.1", listening));
+    t.after(() => hook.close());
+    await administrator(server);
+    const { page, look, close } = await open(server, options);
+    await page.goto(`${server.url}/login?next=/console/webhooks`);
+    await signInAs(page, "root@platform.test", PASSWORD);
+    await page.waitForURL("**/console/webhooks");
+    await look(`${name}-webhooks-empty`);
+    await page.fill("#url", `http://127.0.0.1:${hook.address().port}/hooks`);
+    await page.fill("#description", "Address book");
+    await page.check("[value=webhook]");
+    await page.click("button:has-text('Add the endpoint')");
+    await page.waitForSelector("#secret");
+    assert.match(await page.textContent("#secret"), /^whsec_/);
+    await look(`${name}-webhook-made`);
+    // Its own making is the first event that is posted, and is refused; the page is asked for until it says so.
+    const endpoint = await page.getAttribute("form[action$='/rotate']", "action");
+    const shown = async (text) => {
+      await page.goto(`${server.url}${endpoint.replace("/rotate", "")}`);
+      const there = await page.locator(`td:has-text('${text}')`).count();
+      return there > 0 || (await new Promise((done) => setTimeout(done, 200)), shown(text));
+    };
+    await shown("500");
+    await page.click("summary:has-text('Change URL')");
+    await look(`${name}-webhook`);
+    await page.click("button:has-text('Post again')");
+    await page.waitForSelector("[role=status]:has-text('posted once more')");
+    await shown("200");
+    assert.equal(posted[0], posted[1], "the same delivery");
+    await page.click("button:has-text('Make another secret')");
+    await page.waitForSelector("#secret");
+    await page.goto(`${server.url}/console/webhooks`);
+    await look(`${name}-webhooks`);
+    await page.click("a:has-text('Address book')");
+    await page.click("button:has-text('Disable')");
+    await page.waitForSelector(".state.disabled");
+    await page.click("summary:has-text('Delete')");
+    await page.click("button:has-text('Delete it')");
+    await page.waitForURL("**/console/webhooks?done=deleted");
+    await close();
+  });
+}
+
+for (const [name, options] of [
+  ["light", { colorScheme: "light" }],
+  ["dark", { colorScheme: "dark" }],
+  ["small", { viewport: { width: 360, height: 740 } }],
+  ["plain", { javaScriptEnabled: false }],
+]) {
+  test(`${name}: mail that is held back and stopped, and sessions that are ended`, { skip }, async (t) => {
+    const server = await start();
+    t.after(() => server.stop());
+    const token = await administrator(server);
+    await run(server, ["outbox", "hold"]);
+    const admin = await open(server, options);
+    const { page } = admin;
+    await page.goto(`${server.url}/login?next=/console/invitations`);
+    await signInAs(page, "root@platform.test", PASSWORD);
+    await page.waitForURL("**/console/invitations");
+    await page.fill("#email", "ann@example.com");
+    await page.click("button:has-text('Send the invitation')");
+    await page.waitForSelector("[role=status]");
+    await page.goto(`${server.url}/console/mail?status=QUEUED`);
+    await admin.look(`${name}-mail-queued`);
+    await page.goto(`${server.url}/platform/health`);
+    await page.waitForSelector("text=All mail is held back");
+    await admin.look(`${name}-health-held`);
+    await page.goto(`${server.url}/console/mail`);
+    await page.click("[aria-label='Stop the mail to ann@example.com']");
+    await page.waitForSelector("[role=status]:has-text('Stopped.')");
+    await page.waitForSelector("td:has-text('stopped')");
+    await admin.look(`${name}-mail-stopped`);
+
+    // Somebody joins by a link, is signed in, and is signed out by the platform.
+    const invite = `mutation { invite(input: { email: "max@example.com", delivery: LINK_ONLY }) { link } }`;
+    const { link } = (await ask(server, invite, {}, token)).data.invite;
+    const max = await open(server, options);
+    await max.page.goto(link);
+    if (options.javaScriptEnabled === false) {
+      await max.page.fill("#token", link.split("#")[1]);
+      await max.page.click("button:has-text('Look it up')");
+    }
+    await max.page.fill("#name", "Max Member");
+    await max.page.fill("#password", PASSWORD);
+    await max.page.click("button:has-text('Accept')");
+    await max.page.waitForURL("**/console?done=joined");
+    await page.goto(`${server.url}/platform/users?q=max`);
+    await page.click("summary[aria-label='End the sessions of Max Member']");
+    await admin.look(`${name}-users-end`);
+    await page.click("button:has-text('End every session of Max Member')");
+    await page.waitForSelector("[role=status]:has-text('Every session of theirs has ended')");
+    await max.page.goto(`${server.url}/account`);
+    assert.match(max.page.url(), /\/login/);
+    for (const { close } of [admin, max]) await close();
   });
 }
 

@@ -32,6 +32,7 @@ async function lint(rules, schema = SCHEMA) {
 
 // A type is an object of its own with an id, or a part of one, of a page or of an answer, which has none.
 const parts = ["AuthTokens", "Delivery", "InvitationPreview", "InviteResult", "PageInfo", "TenantAbilities", "UserError"];
+parts.push("Platform", "PlatformDatabase", "PlatformMail", "PlatformJob", "PlatformSetting");
 const suffixes = ["Payload", "Connection", "Edge"];
 
 test("the schema passes what graphql-eslint recommends", async () => {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const SLICES: [&str; 14] = [
+const SLICES: [&str; 16] = [
+    "post",
+    "platform",
     "tenancy",
     "webhook",
     "roster",
@@ -117,8 +119,10 @@ fn slices_import_downward_only() {
         "onboarding",
         "audit",
         "webhook",
+        "post",
         "roster",
         "tenancy",
+        "platform",
     ];
     for (file, text) in sources() {
         let Some(own) = slice_of(&file) else { continue };

@@ -76,7 +76,7 @@ async fn pages_and_health_answer() {
     let app = TestApp::new().await;
     let stranger = app.stranger();
     assert_eq!(stranger.get("/livez").await.text, "ok\n");
-    assert_eq!(stranger.get("/readyz").await.text, "ok\n");
+    assert!(stranger.get("/readyz").await.text.starts_with("ok\n"));
     assert_eq!(stranger.get("/nowhere").await.status, 404);
     let sdl = stranger.get("/schema.graphql").await;
     assert_eq!(sdl.text, guestlist::schema::sdl());

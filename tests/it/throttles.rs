@@ -26,6 +26,7 @@ fn class(name: &str, round: usize) -> Option<Class> {
         "refresh" => Counted(json!({ "refreshToken": "gl_ref_guess" })),
         "acceptInvitation" | "declineInvitation" => Counted(token),
         "resetPassword" => Counted(json!({ "token": "gl_rst_guess", "newPassword": PASSWORD })),
+        "ratePassword" => Counted(json!({ "password": "guess" })),
         "requestReset" => Counted(json!({ "email": "owner@acme.test" })),
         "changePassword" => CountedSession(
             json!({ "currentPassword": "guess", "newPassword": "a battery of correct staples" }),
@@ -62,7 +63,10 @@ fn class(name: &str, round: usize) -> Option<Class> {
         | "updateWebhookEndpoint"
         | "deleteWebhookEndpoint"
         | "rotateWebhookSecret"
-        | "redeliverWebhook" => Session,
+        | "redeliverWebhook"
+        | "revokeUserSessions"
+        | "retryMail"
+        | "cancelMail" => Session,
         _ => return None,
     })
 }
@@ -94,8 +98,14 @@ async fn every_mutation_is_in_a_class_of_limits() {
     assert!(mutations.len() > 30);
     for name in &mutations {
         let Some(class) = class(name, 0) else { panic!("{name} is in no class of limits: choose one") };
-        let two =
-            ["login-per-address", "login-per-ip", "tokens-per-ip", "invites-per-hour", "resets-per-address"];
+        let two = [
+            "login-per-address",
+            "login-per-ip",
+            "tokens-per-ip",
+            "ratings-per-ip",
+            "invites-per-hour",
+            "resets-per-address",
+        ];
         let limits: Vec<String> = two.iter().map(|limit| format!("--limit-{limit}=2")).collect();
         let mut args: Vec<&str> = limits.iter().map(String::as_str).collect();
         args.push("--access-ttl=1d");

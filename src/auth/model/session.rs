@@ -3,8 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, QueryOrder};
+use sea_orm::sea_query::{Expr, Func};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
 use crate::id::{SessionId, TenantId, UserId};
@@ -77,6 +77,29 @@ pub(in crate::auth) async fn live_of_user(
         .filter(Column::ExpiresAt.gt(now))
         .filter(Column::EndsAt.gt(now))
         .order_by_desc(Column::Id)
+        .all(db)
+        .await
+}
+
+/// Of each of some users that ever signed in: when they last did, and how many of their sessions live.
+pub(in crate::auth) async fn summaries(
+    db: &impl ConnectionTrait,
+    users: &[UserId],
+    now: Instant,
+) -> Result<Vec<(UserId, Instant, i64)>, DbErr> {
+    let lives = Condition::all()
+        .add(Column::RevokedAt.is_null())
+        .add(Column::ExpiresAt.gt(now))
+        .add(Column::EndsAt.gt(now));
+    let live = Expr::case(lives, 1_i64);
+    Entity::find()
+        .select_only()
+        .column(Column::UserId)
+        .column_as(Column::CreatedAt.max(), "last")
+        .column_as(Expr::expr(Func::count(live)), "live")
+        .filter(Column::UserId.is_in(users.iter().copied()))
+        .group_by(Column::UserId)
+        .into_tuple()
         .all(db)
         .await
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{SessionId, UserId};
 use crate::keys::TokenKind;
+use crate::user::{self, User};
 
 /// Ends the session of the access token, and that of the refresh token if one is given. Answers alike whether
 /// there was anything to end.
@@ -93,11 +94,32 @@ pub async fn go_on_alone(app: &App, db: &impl ConnectionTrait, actor: &Actor) ->
     tokens(app, db, &row).await
 }
 
+/// Ends every session of somebody and says how many there were. Who did it is recorded with each.
+///
+/// # Errors
+/// `UNAUTHENTICATED`; `FORBIDDEN` unless the actor administers the platform; `NOT_FOUND` at `userId`.
+pub async fn revoke_user_sessions(app: &App, actor: &Actor, id: UserId) -> Result<(User, usize)> {
+    actor.require_platform()?;
+    let txn = app.db.begin_write().await?;
+    let user = user::service::get_locked(&txn, id).await.map_err(|error| error.at("userId"))?;
+    let by = actor.user_id().unwrap_or(id);
+    let mut revoked = 0;
+    for row in session::live_of_user(&txn, id, app.clock.now()).await? {
+        revoked += usize::from(end(app, &txn, actor, &row, by).await?);
+    }
+    txn.commit().await?;
+    Ok((user, revoked))
+}
+
 async fn revoke(app: &App, db: &impl ConnectionTrait, actor: &Actor, row: &Model) -> Result<bool> {
+    end(app, db, actor, row, row.user_id).await
+}
+
+/// Ends a session and records by whom; `false` when it had ended before.
+async fn end(app: &App, db: &impl ConnectionTrait, actor: &Actor, row: &Model, by: UserId) -> Result<bool> {
     let ended = session::revoke(db, row.id, app.clock.now()).await?;
     if ended {
-        let revoked =
-            NewEvent::of(EventKind::SessionRevoked, row.tenant_id, Subject::Session(row.id)).by(row.user_id);
+        let revoked = NewEvent::of(EventKind::SessionRevoked, row.tenant_id, Subject::Session(row.id)).by(by);
         event::service::record(app, db, actor, revoked).await?;
     }
     Ok(ended)

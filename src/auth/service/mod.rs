@@ -22,7 +22,7 @@ use crate::user::User;
 use crate::{membership, user};
 
 pub use login::{Login, login};
-pub use logout::{go_on_alone, logout, logout_all, revoke_all, revoke_session};
+pub use logout::{go_on_alone, logout, logout_all, revoke_all, revoke_session, revoke_user_sessions};
 pub use refresh::refresh;
 pub use seen::Seen;
 pub use switch::{Switched, switch_tenant};
@@ -223,6 +223,14 @@ pub async fn forget_tenant(db: &impl ConnectionTrait, tenant: TenantId) -> Resul
 /// `UNAUTHENTICATED`.
 pub async fn sessions(app: &App, user: UserId) -> Result<Vec<session::Model>> {
     Ok(session::live_of_user(app.db.reader(), user, app.clock.now()).await?)
+}
+
+/// Of each of some users that ever signed in: when they last did, and how many of their sessions live.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn summaries(app: &App, users: &[UserId]) -> Result<Vec<(UserId, Instant, i64)>> {
+    Ok(session::summaries(app.db.reader(), users, app.clock.now()).await?)
 }
 
 /// A session of the actor's own; `None` for anybody else's.

@@ -7,9 +7,10 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::{
-    APPROVE_RESET, CANCEL_INVITATION, CHANGE_MEMBER_ROLE, DELETE_ROLE, EVENTS, Fields, INVITATIONS, INVITE,
-    MAIL, MEMBERS, REINSTATE_MEMBER, REJECT_RESET, REMOVE_MEMBER, REQUEST, RESEND_INVITATION, RESETS,
-    SUSPEND_MEMBER, State, TRANSFER_OWNERSHIP, UPDATE_ROLE, Visit, see, settings,
+    APPROVE_RESET, CANCEL_INVITATION, CANCEL_MAIL, CHANGE_MEMBER_ROLE, DELETE_ROLE, EVENTS, Fields,
+    INVITATIONS, INVITE, MAIL, MAILS, MEMBERS, REINSTATE_MEMBER, REJECT_RESET, REMOVE_MEMBER, REQUEST,
+    RESEND_INVITATION, RESETS, RETRY_MAIL, SUSPEND_MEMBER, State, TRANSFER_OWNERSHIP, UPDATE_ROLE, Visit,
+    see, settings,
 };
 use crate::clock::Instant;
 
@@ -55,6 +56,28 @@ const MAIL_LIST: List = List {
     operation: MAIL,
     tabs: &[("QUEUED", "Queued"), ("RETRYING", "Retrying"), ("FAILED", "Failed"), ("SENT", "Sent")],
     filter: |query, _| json!({ "delivery": [query.get("status").unwrap_or("QUEUED")] }),
+};
+
+/// Kinds of mails that a tenant has.
+const MAIL_KINDS: [(&str, &str); 3] =
+    [("", "Every kind"), ("INVITATION", "Invitations"), ("INVITATION_ACCEPTED", "News of acceptance")];
+
+/// Every mail of the tenant, for those who manage it.
+const ALL_MAIL_LIST: List = List {
+    page: "mails.html",
+    operation: MAILS,
+    tabs: &[
+        ("", "All"),
+        ("QUEUED", "Queued"),
+        ("RETRYING", "Retrying"),
+        ("FAILED", "Failed"),
+        ("SENT", "Sent"),
+        ("SUPPRESSED", "Stopped"),
+    ],
+    filter: |query, _| {
+        let one_of = |name| query.given(name).map(|value| json!([value]));
+        json!({ "state": one_of("status"), "kind": one_of("kind") })
+    },
 };
 
 pub(super) const MEMBER_LIST: List = List {
@@ -133,7 +156,7 @@ impl List {
         values["tabs"] = json!(tabs);
         values["status"] = json!(current);
         values["q"] = json!(visit.query.given("q"));
-        values["kept"] = json!(visit.query.kept(&["status", "q"]));
+        values["kept"] = json!(visit.query.kept(&["status", "q", "kind"]));
         values["data"] = found.data;
         visit.page(self.page, status, problem.as_deref(), values).await
     }
@@ -148,7 +171,21 @@ pub(super) async fn invitations(request: &Request, Data(state): Data<&State>) ->
 /// `GET /console/mail`.
 #[handler]
 pub(super) async fn mail(request: &Request, Data(state): Data<&State>) -> Response {
-    MAIL_LIST.respond(state, request).await
+    match Visit::known(state, request).await {
+        Ok(visit) => {
+            let all = visit.viewer().await["activeMembership"]["tenant"]["viewerCan"]["manageTenant"] == true;
+            let kind = visit.query.get("kind").unwrap_or_default();
+            if !MAIL_KINDS.iter().any(|(known, _)| *known == kind) {
+                return see(visit.path());
+            }
+            let kinds: Vec<Value> =
+                MAIL_KINDS.iter().map(|(value, title)| json!({ "value": value, "title": title })).collect();
+            let values = json!({ "form": {}, "kind": kind, "kinds": kinds });
+            let list = if all { &ALL_MAIL_LIST } else { &MAIL_LIST };
+            list.shown(&visit, values, (StatusCode::OK, None)).await
+        }
+        Err(response) => response,
+    }
 }
 
 /// `GET /console/members`.
@@ -234,6 +271,8 @@ pub(super) async fn act(
     let (operation, about, rest, word) = match (list.as_str(), action.as_str()) {
         ("invitations", "resend") => (RESEND_INVITATION, "invitationId", json!({}), "resent"),
         ("invitations", "cancel") => (CANCEL_INVITATION, "invitationId", json!({}), "cancelled"),
+        ("mail", "retry") => (RETRY_MAIL, "mailId", json!({}), "retried"),
+        ("mail", "cancel") => (CANCEL_MAIL, "mailId", json!({}), "stopped"),
         ("members", "role") => (CHANGE_MEMBER_ROLE, "membershipId", json!({ "roleKey": role }), "role"),
         ("members", "suspend") => (SUSPEND_MEMBER, "membershipId", json!({}), "suspended"),
         ("members", "reinstate") => (REINSTATE_MEMBER, "membershipId", json!({}), "reinstated"),

@@ -12,7 +12,9 @@ mod list;
 mod platform;
 mod settings;
 mod start;
+mod strength;
 mod visit;
+mod webhooks;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use poem::http::{HeaderMap, HeaderValue, header};
@@ -45,6 +47,7 @@ operations! {
     DECLINE_INVITATION = "declineInvitation",
     REQUEST_RESET = "requestReset",
     RESET_PASSWORD = "resetPassword",
+    RATE_PASSWORD = "ratePassword",
     CANCEL_RESET = "cancelReset",
     ACCOUNT = "account",
     UPDATE_PROFILE = "updateProfile",
@@ -55,6 +58,9 @@ operations! {
     DASHBOARD = "dashboard",
     INVITATIONS = "invitations",
     MAIL = "mail",
+    MAILS = "mails",
+    RETRY_MAIL = "retryMail",
+    CANCEL_MAIL = "cancelMail",
     INVITE = "invite",
     INVITE_MANY = "inviteMany",
     RESEND_INVITATION = "resendInvitation",
@@ -76,6 +82,17 @@ operations! {
     CREATE_ROLE = "createRole",
     UPDATE_ROLE = "updateRole",
     DELETE_ROLE = "deleteRole",
+    WEBHOOKS = "webhooks",
+    WEBHOOK = "webhook",
+    CREATE_WEBHOOK = "createWebhookEndpoint",
+    UPDATE_WEBHOOK = "updateWebhookEndpoint",
+    DELETE_WEBHOOK = "deleteWebhookEndpoint",
+    ROTATE_WEBHOOK = "rotateWebhookSecret",
+    REDELIVER_WEBHOOK = "redeliverWebhook",
+    USERS = "users",
+    REVOKE_USER_SESSIONS = "revokeUserSessions",
+    PLATFORM = "platform",
+    PLATFORM_SETTINGS = "platformSettings",
     TENANTS = "tenants",
     CREATE_TENANT = "createTenant",
     SUSPEND_TENANT = "suspendTenant",
@@ -86,6 +103,8 @@ operations! {
 const DONE: &[(&str, &str)] = &[
     ("invited", "The invitation is on its way."),
     ("standing", "This invitation stands already; no second mail was sent."),
+    ("retried", "It is tried again at once."),
+    ("stopped", "Stopped. An invitation that it was for stays pending, and can be sent again."),
     ("resent", "Sent again, with a new link. The one before is of no use any more."),
     ("cancelled", "Cancelled. The link is of no use any more."),
     ("joined", "Welcome! You are a member."),
@@ -106,10 +125,14 @@ const DONE: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("password", "The password is changed, and your other sessions have ended."),
     ("ended", "That session has ended."),
+    ("sessions", "Every session of theirs has ended."),
     ("switched", "This session speaks for another tenant from here on."),
     ("left", "You are not a member there any more."),
     ("made", "Made."),
     ("deleted", "Deleted."),
+    ("enabled", "Enabled. What happens from here on is posted to it."),
+    ("disabled", "Disabled. What waited for it is given up."),
+    ("redelivered", "It is posted once more."),
 ];
 
 macro_rules! templates {
@@ -121,7 +144,8 @@ macro_rules! templates {
 
 templates! {
     "layout", "macros", "setup", "gone", "login", "choose", "accept", "forgot", "reset", "failed", "dashboard",
-    "invitations", "import", "mail", "members", "resets", "request", "events", "settings", "platform", "account",
+    "invitations", "import", "mail", "mails", "members", "resets", "request", "events", "settings", "webhooks",
+    "webhook", "platform", "users", "health", "options", "account",
 }
 
 /// The pages, compiled.
@@ -154,6 +178,7 @@ pub(super) fn mount(routes: Route) -> Route {
         .at("/accept", get(guest::invitation).post(guest::decide))
         .at("/forgot", get(guest::forgot).post(guest::ask))
         .at("/reset", get(guest::reset).post(guest::set_password))
+        .at("/password/strength", post(strength::rate))
         .at("/console", get(dashboard::show))
         .at("/console/invitations", get(list::invitations).post(list::invite))
         .at("/console/invitations.csv", get(export::invitations))
@@ -167,8 +192,16 @@ pub(super) fn mount(routes: Route) -> Route {
         .at("/console/events.csv", get(export::events))
         .at("/console/settings", get(settings::show).post(settings::save))
         .at("/console/roles", post(settings::create_role))
+        .at("/console/webhooks", get(webhooks::list).post(webhooks::create))
+        .at("/console/webhooks/:id", get(webhooks::show))
+        .at("/console/webhooks/:id/:action", post(webhooks::act))
         .at("/console/:list/:id/:action", post(list::act))
         .at("/platform", get(platform::show).post(platform::create))
+        .at("/platform/users", get(platform::users))
+        .at("/platform/users/:id/end", post(platform::end_sessions))
+        .at("/platform/health", get(platform::health))
+        .at("/platform/settings", get(platform::settings))
+        .at("/platform/mail/:id/:action", post(platform::mail))
         .at("/platform/:id/:action", post(platform::act))
         .at("/account", get(account::show))
         .at("/account/name", post(account::rename))

@@ -1,4 +1,4 @@
-//! The tenants of the platform, for its administrators.
+//! The platform, for its administrators: tenants, users, health, settings.
 
 use poem::http::StatusCode;
 use poem::web::{Data, Path};
@@ -6,19 +6,118 @@ use poem::{Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::list::place;
-use super::{CREATE_TENANT, DELETE_TENANT, REINSTATE_TENANT, SUSPEND_TENANT, State, TENANTS, Visit, see};
+use super::{
+    CANCEL_MAIL, CREATE_TENANT, DELETE_TENANT, PLATFORM, PLATFORM_SETTINGS, REINSTATE_TENANT, RETRY_MAIL,
+    REVOKE_USER_SESSIONS, SUSPEND_TENANT, State, TENANTS, USERS, Visit, see,
+};
 
-async fn shown(visit: &Visit<'_>, form: Value, (status, problem): (StatusCode, Option<String>)) -> Response {
-    let query = &visit.query;
-    let mut variables = place(query);
-    variables["filter"] = json!({ "nameContains": query.given("q") });
-    let found = visit.run(TENANTS, variables).await;
+/// The pages of the platform.
+const PAGES: [(&str, &str); 4] = [
+    ("/platform", "Tenants"),
+    ("/platform/users", "Users"),
+    ("/platform/health", "Health"),
+    ("/platform/settings", "Settings"),
+];
+
+/// A page of the platform with what an operation found.
+async fn page(
+    visit: &Visit<'_>,
+    (name, operation): (&str, &str),
+    variables: Value,
+    mut values: Value,
+    (status, problem): (StatusCode, Option<String>),
+) -> Response {
+    let found = visit.run(operation, variables).await;
     if let Some(problem) = found.problem {
         return visit.failed(found.status, &problem);
     }
-    let values =
-        json!({ "data": found.data, "form": form, "q": query.given("q"), "kept": query.kept(&["q"]) });
-    visit.page("platform.html", status, problem.as_deref(), values).await
+    values["data"] = found.data;
+    values["pages"] = PAGES.iter().map(|(href, title)| json!({ "href": href, "title": title })).collect();
+    visit.page(name, status, problem.as_deref(), values).await
+}
+
+async fn shown(visit: &Visit<'_>, form: Value, said: (StatusCode, Option<String>)) -> Response {
+    let query = &visit.query;
+    let mut variables = place(query);
+    variables["filter"] = json!({ "nameContains": query.given("q") });
+    let values = json!({ "form": form, "q": query.given("q"), "kept": query.kept(&["q"]) });
+    page(visit, ("platform.html", TENANTS), variables, values, said).await
+}
+
+/// `GET /platform/users`.
+#[handler]
+pub(super) async fn users(request: &Request, Data(state): Data<&State>) -> Response {
+    let visit = match Visit::known(state, request).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let query = &visit.query;
+    let admins = query.get("admins") == Some("yes");
+    let mut variables = place(query);
+    variables["filter"] = json!({ "search": query.given("q"), "isSuperuser": admins.then_some(true) });
+    let values = json!({ "q": query.given("q"), "admins": admins, "kept": query.kept(&["q", "admins"]) });
+    page(&visit, ("users.html", USERS), variables, values, (StatusCode::OK, None)).await
+}
+
+/// `POST /platform/users/:id/end`: ends every session of somebody.
+#[handler]
+pub(super) async fn end_sessions(
+    request: &Request,
+    body: poem::Body,
+    Data(state): Data<&State>,
+    Path(id): Path<String>,
+) -> Response {
+    let (visit, _) = match Visit::known_form(state, request, body).await {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let done = visit.run(REVOKE_USER_SESSIONS, json!({ "input": { "userId": id } })).await;
+    visit.after(done, "/platform/users?done=sessions")
+}
+
+/// `POST /platform/mail/:id/:action`: tries a mail again, or stops it.
+#[handler]
+pub(super) async fn mail(
+    request: &Request,
+    body: poem::Body,
+    Data(state): Data<&State>,
+    Path((id, action)): Path<(String, String)>,
+) -> Response {
+    let (visit, _) = match Visit::known_form(state, request, body).await {
+        Ok(formed) => formed,
+        Err(response) => return response,
+    };
+    let (operation, word) = match action.as_str() {
+        "retry" => (RETRY_MAIL, "retried"),
+        "cancel" => (CANCEL_MAIL, "stopped"),
+        _ => return visit.failed(StatusCode::NOT_FOUND, "There is no such action."),
+    };
+    let done = visit.run(operation, json!({ "input": { "mailId": id } })).await;
+    visit.after(done, &format!("/platform/health?done={word}"))
+}
+
+/// `GET /platform/health`.
+#[handler]
+pub(super) async fn health(request: &Request, Data(state): Data<&State>) -> Response {
+    match Visit::known(state, request).await {
+        Ok(visit) => {
+            let said = (StatusCode::OK, None);
+            page(&visit, ("health.html", PLATFORM), json!({}), json!({}), said).await
+        }
+        Err(response) => response,
+    }
+}
+
+/// `GET /platform/settings`.
+#[handler]
+pub(super) async fn settings(request: &Request, Data(state): Data<&State>) -> Response {
+    match Visit::known(state, request).await {
+        Ok(visit) => {
+            let said = (StatusCode::OK, None);
+            page(&visit, ("options.html", PLATFORM_SETTINGS), json!({}), json!({}), said).await
+        }
+        Err(response) => response,
+    }
 }
 
 /// `GET /platform`.

@@ -217,16 +217,22 @@ impl<'r> Visit<'r> {
         let nav: Vec<Value> = [
             ("/console", "Overview", !tenant.is_null()),
             ("/console/invitations", "Invitations", may("invite")),
-            ("/console/mail", "Mail", may("invite")),
+            ("/console/mail", "Mail", may("invite") || may("manageTenant")),
             ("/console/members", "Members", !tenant.is_null()),
             ("/console/resets", "Reset requests", may("approveResets")),
             ("/console/events", "Events", may("viewEvents")),
+            ("/console/webhooks", "Webhooks", may("manageTenant") && may("viewEvents")),
             ("/console/settings", "Settings", may("manageTenant") || may("manageRoles")),
             ("/platform", "Platform", viewer["isSuperuser"] == true),
         ]
         .into_iter()
         .filter(|(_, _, shown)| *shown)
-        .map(|(href, title, _)| json!({ "href": href, "title": title }))
+        .map(|(href, title, _)| {
+            let below = self.path().strip_prefix(href);
+            let here =
+                below.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && href != "/console"));
+            json!({ "href": href, "title": title, "here": here })
+        })
         .collect();
         let word = self.query.get("done").unwrap_or_default();
         let done = DONE.iter().find(|(known, _)| *known == word).map(|(_, text)| text);

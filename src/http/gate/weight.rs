@@ -21,7 +21,7 @@ const PLAIN_LIST: usize = 10;
 const SECRET_COST: usize = 50;
 /// Mutations that take a password or token, or send mail for a stranger: one of them in a document, so that
 /// aliases multiply no guess.
-const SECRET_BEARING: [&str; 7] = [
+const SECRET_BEARING: [&str; 8] = [
     "login",
     "refresh",
     "acceptInvitation",
@@ -29,6 +29,7 @@ const SECRET_BEARING: [&str; 7] = [
     "changePassword",
     "requestReset",
     "resetPassword",
+    "ratePassword",
 ];
 
 /// What a selection set weighs, fragments included.

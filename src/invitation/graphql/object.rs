@@ -69,7 +69,7 @@ pub enum DeliveryState {
     Retrying,
     /// Refused for good, or not taken until it was pointless.
     Failed,
-    /// Not sent, since the invitation was decided first.
+    /// Not sent, since the invitation was decided first or somebody stopped it.
     Suppressed,
 }
 

@@ -4,10 +4,10 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement, SimpleExpr};
 use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect};
 
-use super::{Column, InvitationStatus, Model, scoped};
+use super::{Column, Entity, InvitationStatus, Model, scoped};
 use crate::clock::Instant;
 use crate::db;
-use crate::id::{RoleId, TenantId, TypedId as _, UserId};
+use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
 use crate::page::{Cursor, Page, SortKey};
 
 /// What a list of invitations is sorted by.
@@ -155,4 +155,13 @@ pub(in crate::invitation) async fn count(
 ) -> Result<u64, DbErr> {
     let ends = ends(db.get_database_backend(), None);
     scoped(tenant).filter(filter.condition(now, &ends)).count(db).await
+}
+
+/// Addresses that some invitations are for, in whatever tenant; whoever asks has checked that they may know.
+pub(in crate::invitation) async fn addresses_all_tenants(
+    db: &impl ConnectionTrait,
+    ids: &[InvitationId],
+) -> Result<Vec<(InvitationId, String)>, DbErr> {
+    let named = Entity::find().select_only().column(Column::Id).column(Column::Email);
+    named.filter(Column::Id.is_in(ids.iter().copied())).into_tuple().all(db).await
 }

@@ -14,7 +14,7 @@ use crate::email::Email;
 use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
 pub use listing::SortBy;
-pub(super) use listing::{Where, count, list};
+pub(super) use listing::{Where, addresses_all_tenants, count, list};
 pub(super) use prospect::prospect;
 
 /// Where an invitation stands. Values may be added.

@@ -1,5 +1,9 @@
 //! Listing invitations.
 
+use std::collections::HashMap;
+
+use sea_orm::ConnectionTrait;
+
 use crate::actor::{Actor, Principal};
 use crate::app::App;
 use crate::clock::Instant;
@@ -110,4 +114,15 @@ pub async fn visible(app: &App, actor: &Actor, id: InvitationId) -> Result<Optio
     let Some(viewer) = actor.principal() else { return Ok(None) };
     let own = of_viewer(app, viewer).await?.into_iter().find(|row| row.id == id);
     Ok(own.map(|row| (row, false)))
+}
+
+/// Addresses that some invitations are for. The caller has checked that the actor looks after their mails.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn addresses(
+    db: &impl ConnectionTrait,
+    ids: &[InvitationId],
+) -> Result<HashMap<InvitationId, String>> {
+    Ok(model::addresses_all_tenants(db, ids).await?.into_iter().collect())
 }

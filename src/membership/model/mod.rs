@@ -81,6 +81,15 @@ pub(super) async fn of_user_all_tenants(
     Entity::find().filter(Column::UserId.eq(user)).order_by_asc(Column::Id).all(db).await
 }
 
+/// Memberships of some users in every tenant; for administrators of the platform.
+pub(super) async fn of_users_all_tenants(
+    db: &impl ConnectionTrait,
+    users: &[UserId],
+) -> Result<Vec<Model>, DbErr> {
+    let theirs = Entity::find().filter(Column::UserId.is_in(users.iter().copied()));
+    theirs.order_by_asc(Column::Id).all(db).await
+}
+
 pub(super) async fn by_id_all_tenants(
     db: &impl ConnectionTrait,
     id: MembershipId,

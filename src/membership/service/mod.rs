@@ -15,8 +15,8 @@ use crate::tenant::{self, Tenant, TenantStatus};
 
 pub use list::{Filter, cursor, list};
 pub use rows::{
-    active_with_roles, change_role, change_status, erase, keeps_an_owner, of_users, remove, users_with_roles,
-    with_role,
+    active_with_roles, change_role, change_status, erase, keeps_an_owner, of_users, of_users_all_tenants,
+    remove, users_with_roles, with_role,
 };
 
 /// What `actor` may do in a tenant, read now, with the tenant itself. Every tenant-scoped operation begins

@@ -65,6 +65,14 @@ pub async fn of_users(
     Ok(model::of_users(db, tenant, users).await?)
 }
 
+/// Memberships of some users in every tenant, active or not; the caller administers the platform.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn of_users_all_tenants(db: &impl ConnectionTrait, users: &[UserId]) -> Result<Vec<Membership>> {
+    Ok(model::of_users_all_tenants(db, users).await?)
+}
+
 /// A query for the users who are active members of a tenant with one of the roles.
 #[must_use]
 pub fn users_with_roles(tenant: TenantId, roles: &[RoleId]) -> SelectStatement {

@@ -58,6 +58,32 @@ pub(super) struct ChangePasswordPayload {
     pub(super) user_errors: Vec<UserError>,
 }
 
+/// Password that somebody is about to choose.
+#[derive(InputObject)]
+pub(super) struct RatePasswordInput {
+    /// What was typed so far.
+    #[graphql(secret)]
+    pub(super) password: String,
+    /// What must not be in it, such as name and address; at most 10 words.
+    #[graphql(default)]
+    pub(super) context: Vec<String>,
+}
+
+/// Outcome of `ratePassword`.
+#[derive(SimpleObject)]
+pub(super) struct RatePasswordPayload {
+    /// How hard it is to guess, from 0 to 4; null when it was refused.
+    pub(super) score: Option<i32>,
+    /// Score that the service asks for; null when it was refused.
+    pub(super) required: Option<i32>,
+    /// Whether it could be chosen.
+    pub(super) acceptable: bool,
+    /// What to do better; null for one that could be chosen.
+    pub(super) hint: Option<String>,
+    /// Why it was refused; empty when it was not.
+    pub(super) user_errors: Vec<UserError>,
+}
+
 /// Account whose password was forgotten.
 #[derive(InputObject)]
 pub(super) struct RequestResetInput {

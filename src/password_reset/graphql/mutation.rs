@@ -5,8 +5,8 @@ use secrecy::SecretString;
 
 use super::inputs::{
     ApproveResetInput, ApproveResetPayload, CancelResetPayload, ChangePasswordInput, ChangePasswordPayload,
-    RejectResetInput, RejectResetPayload, RequestResetInput, RequestResetPayload, ResetPasswordInput,
-    ResetPasswordPayload,
+    RatePasswordInput, RatePasswordPayload, RejectResetInput, RejectResetPayload, RequestResetInput,
+    RequestResetPayload, ResetPasswordInput, ResetPasswordPayload,
 };
 use super::object::ResetRequestObject;
 use crate::auth::graphql::AuthTokens;
@@ -31,6 +31,24 @@ impl PasswordMutation {
         let done = service::change_password(ctx.app(), ctx.actor(), &current, &new).await;
         Some(settle(done, |tokens, user_errors| ChangePasswordPayload {
             tokens: tokens.map(|tokens| AuthTokens::deliver(ctx, tokens)),
+            user_errors,
+        }))
+    }
+
+    /// Says how hard a password is to guess, as the service will judge it. Nothing is kept of it. `RATE_LIMITED` after 120 times in
+    /// five minutes from a network.
+    async fn rate_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Password that somebody is about to choose.")] input: RatePasswordInput,
+    ) -> Option<GqlResult<RatePasswordPayload>> {
+        let password = SecretString::from(input.password);
+        let done = service::rate_password(ctx.app(), ctx.actor(), &password, &input.context).await;
+        Some(settle(done, |strength, user_errors| RatePasswordPayload {
+            score: strength.as_ref().map(|strength| strength.score.into()),
+            required: strength.as_ref().map(|strength| strength.required.into()),
+            acceptable: strength.as_ref().is_some_and(|strength| strength.hint.is_none()),
+            hint: strength.and_then(|strength| strength.hint),
             user_errors,
         }))
     }

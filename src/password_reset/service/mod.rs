@@ -7,6 +7,7 @@ mod eligible;
 mod host;
 mod list;
 mod mail;
+mod rate;
 mod request;
 
 use sea_orm::ConnectionTrait;
@@ -26,6 +27,7 @@ pub use host::reset_link;
 pub use list::{Filter, list, open_of_viewer, visible};
 pub use mail::{render_mail, render_password_changed};
 pub use model::SortBy;
+pub use rate::rate_password;
 pub use request::{look_at_wishes, request_reset};
 
 /// Rows that one transaction records.

@@ -34,6 +34,12 @@ const OPEN: &[(&str, &str)] = &[
     ("InviteResult", "row email outcome message invitation"),
     ("WebhookEndpoint", "id url description eventKinds status disabledReason createdAt deliveries"),
     ("WebhookDelivery", "id event state attempts lastStatus lastReply createdAt lastAttemptAt nextAttemptAt"),
+    ("Mail", "id kind state recipient attempts createdAt lastAttemptAt nextAttemptAt lastReply"),
+    ("Platform", "version startedAt database mail mails jobs settings"),
+    ("PlatformDatabase", "server place migrations pendingMigrations"),
+    ("PlatformMail", "target queued retrying failed oldestQueuedAt heldBecause restingUntil"),
+    ("PlatformJob", "name periodSeconds lastSucceededAt lastFailedAt isLate"),
+    ("PlatformSetting", "name description value defaultValue isSet isSecret"),
     ("UserError", "code message path"),
     ("PageInfo", "hasPreviousPage hasNextPage startCursor endCursor"),
 ];
@@ -42,7 +48,8 @@ const NARROW: &[(&str, &str)] = &[
     ("Invitation", "tenant invitedBy acceptedBy metadata ipAddress"),
     ("Delivery", "lastReply"),
     ("ResetRequest", "decidedBy"),
-    ("Tenant", "webhookEndpoints"),
+    ("Tenant", "webhookEndpoints mails"),
+    ("User", "isSuperuser createdAt lastSignedInAt sessionCount memberships"),
 ];
 
 #[test]
@@ -113,6 +120,48 @@ async fn who_decided_a_reset_is_shown_to_those_who_share_a_tenant_with_them() {
         assert_eq!(answer["data"]["node"]["decidedBy"], sees, "{who}: {answer}");
     }
     world.app.tick().await;
+    world.app.mails().await;
+}
+
+#[tokio::test]
+async fn what_an_account_is_beyond_its_name_is_for_administrators_of_the_platform() {
+    let world = World::new().await;
+    let [acme, _] = &world.homes;
+    let id = acme.member.me().await["id"].clone();
+    let query = "query Q($id: ID!) { node(id: $id) { ... on User { name isSuperuser createdAt lastSignedInAt
+        sessionCount memberships { id } } } }";
+    let hidden = json!({ "name": "Max Member", "isSuperuser": null, "createdAt": null, "lastSignedInAt": null,
+        "sessionCount": null, "memberships": null });
+    for (who, client) in [("oneself", &acme.member), ("an admin", &acme.admin), ("the owner", &acme.owner)] {
+        let answer = client.ask(query, json!({ "id": id })).await;
+        assert_eq!(answer["data"]["node"], hidden, "{who}: {answer}");
+    }
+    let answer = world.root.ask(query, json!({ "id": id })).await["data"]["node"].clone();
+    assert_eq!((&answer["isSuperuser"], &answer["sessionCount"]), (&json!(false), &json!(1)), "{answer}");
+    assert!(answer["lastSignedInAt"].is_string() && answer["memberships"][0]["id"].is_string(), "{answer}");
+    world.app.mails().await;
+}
+
+#[tokio::test]
+async fn mails_are_shown_to_those_who_manage_the_tenant() {
+    let world = World::new().await;
+    let [acme, globex] = &world.homes;
+    let query =
+        "query Q($id: ID!) { node(id: $id) { ... on Tenant { name mails(first: 1) { totalCount } } } }";
+    for (who, client, sees) in [
+        ("a member", &acme.member, false),
+        ("an admin", &acme.admin, false),
+        ("the owner", &acme.owner, true),
+        ("the platform", &world.root, true),
+    ] {
+        let answer = client.ask(query, json!({ "id": acme.tenant })).await;
+        assert_eq!(answer["data"]["node"]["mails"].is_object(), sees, "{who}: {answer}");
+        assert_eq!(answer["data"]["node"]["name"], "ACME", "{who}: {answer}");
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert_eq!(*code, if sees { Value::Null } else { json!("FORBIDDEN") }, "{who}");
+    }
+    let answer = globex.owner.ask(query, json!({ "id": acme.tenant })).await;
+    assert_eq!(answer["data"], json!({ "node": null }));
     world.app.mails().await;
 }
 

@@ -61,6 +61,7 @@ pub const QUERIES: &[Row] = &[
     row("node (invitation)", "{ node(id: \"$invitation\") { id } }", SHOWN_TO_ADMINS),
     row("node (reset request)", "{ node(id: \"$reset\") { id } }", SHOWN_TO_ADMINS),
     row("node (event)", "{ node(id: \"$event\") { id } }", SHOWN_TO_ADMINS),
+    row("node (mail)", "{ node(id: \"$mail\") { id } }", SHOWN_TO_OWNERS),
     row("node (webhook endpoint)", "{ node(id: \"$webhook\") { id } }", SHOWN_TO_OWNERS),
     row("node (webhook delivery)", "{ node(id: \"$delivery\") { id } }", SHOWN_TO_OWNERS),
     row(
@@ -75,6 +76,8 @@ pub const QUERIES: &[Row] = &[
         MEMBERS,
     ),
     row("tenants", "{ tenants { totalCount } }", PLATFORM),
+    row("users", "{ users { totalCount } }", PLATFORM),
+    row("platform", "{ platform { version } }", PLATFORM),
     row("invitation", "{ invitation(token: \"$token\") { email } }", ANYBODY),
     row("invitations", "{ invitations(tenantId: \"$tenant\") { totalCount } }", ADMINS),
     row("resetRequests", "{ resetRequests(tenantId: \"$tenant\") { totalCount } }", ADMINS),
@@ -102,6 +105,7 @@ pub const ACCOUNT: &[Row] = &[
 ];
 
 pub const RESETS: &[Row] = &[
+    row("ratePassword", r#"{"password": "$password"}"#, ANYBODY),
     row("requestReset", r#"{"email": "$email"}"#, ANYBODY),
     row("approveReset", r#"{"resetRequestId": "$reset"}"#, ADMINS),
     row("rejectReset", r#"{"resetRequestId": "$reset"}"#, ADMINS),
@@ -159,6 +163,9 @@ pub const TENANTS: &[Row] = &[
     row("updateTenant", r#"{"tenantId": "$tenant", "name": "Other"}"#, OWNERS),
     row("suspendTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
     row("reinstateTenant", r#"{"tenantId": "$tenant"}"#, PLATFORM),
+    row("retryMail", r#"{"mailId": "$mail"}"#, OWNERS),
+    row("cancelMail", r#"{"mailId": "$mail"}"#, OWNERS),
+    row("revokeUserSessions", r#"{"userId": "$user"}"#, PLATFORM),
     row("deleteTenant", r#"{"tenantId": "$tenant", "slug": "$slug"}"#, OWNERS),
 ];
 

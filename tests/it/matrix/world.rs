@@ -121,6 +121,12 @@ impl World {
                 let (_, email) = self.joined(home).await;
                 reset::approved(&self.app, &here.owner, &email).await
             }
+            "mail" => {
+                here.owner.invited(&format!("{}@x.test", self.fresh())).await;
+                let query = "query Q($id: ID!) { node(id: $id) { ... on Tenant { mails(first: 1) { nodes { id } } } } }";
+                let answer = here.owner.ask(query, json!({ "id": here.tenant })).await;
+                text(&answer["data"]["node"]["mails"]["nodes"][0]["id"])
+            }
             "webhook" => self.webhook(home).await,
             "delivery" => {
                 // Its own making is the first thing that an endpoint is posted.

@@ -1,6 +1,7 @@
 //! Events that are posted to endpoints of a tenant's own.
 
 mod attempts;
+mod console;
 mod managed;
 mod signed;
 

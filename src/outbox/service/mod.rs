@@ -1,5 +1,7 @@
 //! Owing mails, and paying.
 
+mod look;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::error::{ErrorCode, Result};
 use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
 use crate::mail::{Mail, SendError};
 use crate::telemetry::metrics;
+
+pub use look::{Figures, backlog, figures, list, page_of};
 
 /// How long a mail stays with a worker that is not heard of; one at work renews it in time.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -143,12 +147,21 @@ pub async fn release_leases(app: &App) -> Result<()> {
     Ok(model::release_leases(app.db.writer()).await?)
 }
 
-/// The latest mails in any of the given states; in whatever state for none.
+/// A mail as it stays until the transaction ends.
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn list(db: &impl ConnectionTrait, states: &[DeliveryState], most: u64) -> Result<Vec<Model>> {
-    Ok(model::list(db, states, most).await?)
+pub async fn locked(db: &impl ConnectionTrait, id: OutboxId) -> Result<Option<Model>> {
+    Ok(model::locked(db, id).await?)
+}
+
+/// Makes a mail due that failed or waits for another attempt. Ring [`App::mail_waiting`](crate::app::Parts::mail_waiting) after
+/// the commit.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn make_due(db: &impl ConnectionTrait, id: OutboxId, now: Instant) -> Result<()> {
+    Ok(model::retry(db, &[id], now).await.map(drop)?)
 }
 
 /// Tries mails again that failed or wait for another attempt, and says how many; every one of them for no identifiers.
@@ -167,14 +180,6 @@ pub async fn retry(app: &App, ids: &[OutboxId]) -> Result<u64> {
 /// Whatever the database says.
 pub async fn held(db: &impl ConnectionTrait) -> Result<Option<String>> {
     Ok(model::held(db).await?)
-}
-
-/// How many mails are to be sent still, and when the first of them was owed.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn backlog(app: &App) -> Result<(u64, Option<Instant>)> {
-    Ok(model::backlog(app.db.reader()).await?)
 }
 
 /// Holds all mail back until it is released, in every process.
