@@ -143,6 +143,10 @@ async fn settings_change_the_tenant_and_its_roles() {
 
     let role = [("name", "Host"), ("key", "host"), ("permission", "INVITE"), ("permission", "VIEW_EVENTS")];
     assert_eq!(browser.post("/console/roles", &role).await.header("location"), "/console/settings?done=made");
+    let strange = [("name", "Cooks"), ("key", "cooks"), ("permission", "COOK")];
+    let refused = browser.post("/console/roles", &strange).await;
+    assert_eq!(refused.status, 422, "what is no permission is the form's fault: {}", refused.text);
+    assert!(refused.text.contains("COOK"), "{}", refused.text);
     let twice = browser.post("/console/roles", &role).await;
     assert!(twice.status == 422 && twice.text.contains("value=\"host\""), "{}", twice.text);
     let page = browser.get("/console/settings").await.text;

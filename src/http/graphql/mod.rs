@@ -15,6 +15,7 @@ mod parameters;
 mod prepare;
 mod socket;
 
+use async_graphql::ServerError;
 use poem::error::ReadBodyError;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::web::{Data, Redirect};
@@ -105,8 +106,8 @@ pub(super) async fn post(request: &Request, body: poem::Body, Data(state): Data<
     perform(state, request, parameters, bytes.len() > config.body_limit, answer, false).await
 }
 
-/// Executes an operation of a page that the service renders itself, through the schema like any other. `None` when the operation
-/// is not sound, which a test rules out, or took too long.
+/// Executes an operation of a page that the service renders itself, through the schema like any other. A value that is not of its
+/// type, which an address can hold, is an error of the answer; `None` when the operation took too long.
 pub(in crate::http) async fn inside(
     state: &State,
     actor: Actor,
@@ -117,7 +118,15 @@ pub(in crate::http) async fn inside(
     let parameters = Parameters::inside(query, variables);
     let caller =
         Caller { who: Who::Known(actor), cookie, large: false, reading: false, streaming: false, key: None };
-    prepare(state, parameters, caller).await.ok()?.execute(state).await
+    match prepare(state, parameters, caller).await {
+        Ok(prepared) => prepared.execute(state).await,
+        Err(Ended::Refused(refused)) => {
+            let message = |error: &Value| error["message"].as_str().unwrap_or_default().to_owned();
+            let errors = refused.0.iter().map(|error| ServerError::new(message(error), None));
+            Some(async_graphql::Response::from_errors(errors.collect()))
+        }
+        Err(_) => None,
+    }
 }
 
 fn answer_of(request: &Request) -> Result<Answer, Box<Response>> {
