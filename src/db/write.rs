@@ -119,10 +119,18 @@ impl ConnectionTrait for WriteTransaction {
 }
 
 /// The writers of a SQLite database, one after another.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Turns {
     group: Arc<tokio::sync::Mutex<Option<Group>>>,
     waiting: AtomicUsize,
+    /// [`SHARED_TIME`], or what a test says.
+    time: Duration,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { group: Arc::default(), waiting: AtomicUsize::new(0), time: SHARED_TIME }
+    }
 }
 
 /// Writers that share a transaction of the database.
@@ -244,7 +252,7 @@ impl Turn {
         let goes_on = group.open
             && !broken
             && group.members.len() < SHARED_MAX
-            && group.begun.elapsed() < SHARED_TIME
+            && group.begun.elapsed() < self.turns.time
             && self.turns.waiting.load(Ordering::SeqCst) > 0;
         if goes_on {
             drop(place);
