@@ -6,6 +6,7 @@
 mod connection;
 mod cookie;
 mod error;
+mod loading;
 mod scalars;
 
 use async_graphql::dataloader::DataLoader;
@@ -20,6 +21,7 @@ use crate::id::TypedId;
 pub use connection::{Connection, Edge, OrderDirection, PageInfo};
 pub use cookie::SessionCookie;
 pub use error::{GqlError, GqlResult, UserError, settle, settle_with, show_refused, user_errors};
+pub use loading::Loads;
 pub use scalars::{DateTime, DateTimeRange, EmailAddress, JsonValue};
 
 /// Loads rows of any slice in batches; each slice implements `Loader` for its keys.
@@ -29,7 +31,7 @@ pub struct Rows(pub App);
 /// Batches and remembers rows for one request.
 pub type Loader = DataLoader<Rows>;
 
-/// A loader for one request.
+/// A loader for a subscription, whose loads are tasks of their own.
 #[must_use]
 pub fn loader(app: &App) -> Loader {
     DataLoader::new(Rows(app.clone()), TokioSpawner::current(), TokioTimer::default())

@@ -17,7 +17,7 @@ use crate::auth;
 use crate::db::once::Mark;
 use crate::db::settled;
 use crate::error::Error;
-use crate::graphql::{SessionCookie, loader};
+use crate::graphql::{Loads, SessionCookie, loader};
 use crate::http::State;
 use crate::http::gate::{Checked, Gate, Kind, Passed, Refused};
 use crate::telemetry::metrics;
@@ -64,6 +64,7 @@ pub(super) enum Ended {
 /// An operation that can be executed.
 pub(super) struct Prepared {
     request: GraphQLRequest,
+    loads: Loads,
     checked: Arc<Checked>,
     name: Option<String>,
     pub(super) kind: Kind,
@@ -113,8 +114,13 @@ pub(super) async fn prepare(
                 request = request.disable_introspection();
             }
             let said = Said::of(&actor, Gate::field(&checked, name.as_deref()));
-            let request = request.data(actor).data(loader(&state.app)).data(caller.cookie);
-            Ok(Prepared { request, checked, name, kind, mark, said })
+            let loads = Loads::default();
+            let rows = match kind {
+                Kind::Subscription => loader(&state.app),
+                Kind::Query | Kind::Mutation => loads.loader(&state.app),
+            };
+            let request = request.data(actor).data(rows).data(caller.cookie);
+            Ok(Prepared { request, loads, checked, name, kind, mark, said })
         }
     }
 }
@@ -157,8 +163,11 @@ impl Prepared {
 
     async fn execute_once(self, state: &State) -> Option<GraphQLResponse> {
         let deadline = state.app.config.request_timeout;
-        let executed =
-            tokio::time::timeout(deadline, settled(Box::pin(state.schema.execute(self.request)))).await;
+        let executed = tokio::time::timeout(
+            deadline,
+            settled(Box::pin(self.loads.during(state.schema.execute(self.request)))),
+        )
+        .await;
         if self.kind == Kind::Mutation {
             state.app.feed.ring();
         }
