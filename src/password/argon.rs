@@ -1,7 +1,8 @@
 //! Argon2id over memory that is used again.
 //!
 //! A fresh block of 19 MiB for each hash leaves the allocator with hundreds of MiB under a flood of sign-ins, for each
-//! thread keeps what it has had. Here there are as many blocks as hashes are made at a time, and they are kept.
+//! thread keeps what it has had. Here there are as many blocks as hashes are made at a time, and they are kept until nobody has
+//! signed in for a while.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -92,6 +93,11 @@ impl Argon {
         done
     }
 
+    /// Gives the memory back that no hash is made in.
+    pub(super) fn rest(&self) {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn keep(&self, blocks: Vec<Block>) {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
     }
@@ -106,4 +112,21 @@ fn random<const LEN: usize>() -> Result<[u8; LEN]> {
 
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::internal(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Argon;
+
+    #[test]
+    fn memory_is_used_again_and_given_back() {
+        let argon = Argon::new(64, 1, 1).unwrap();
+        let kept = || argon.blocks.lock().unwrap().len();
+        let hash = argon.hash("one").unwrap();
+        assert!(argon.verify("one", &hash) && !argon.verify("two", &hash));
+        assert_eq!(kept(), 1);
+        argon.rest();
+        assert_eq!(kept(), 0);
+        assert!(argon.verify("one", &hash));
+    }
 }

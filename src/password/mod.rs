@@ -25,6 +25,8 @@ pub const MAX_CHARS: usize = 256;
 pub const MAX_BYTES: usize = 1_024;
 /// Hashes that may wait for their turn before new ones are refused.
 const QUEUE: usize = 64;
+/// How long memory for hashes is kept that nobody needs: 19 MiB for each that was made at a time.
+const REST: Duration = Duration::from_secs(10);
 
 /// Hashes and verifies passwords on a bounded number of threads.
 #[derive(Clone, Debug)]
@@ -33,7 +35,7 @@ pub struct Hasher(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     rules: PasswordRules,
-    argon: Argon,
+    argon: Arc<Argon>,
     /// A random hash: verifying against it costs what a real one costs, and never succeeds.
     dummy: String,
     permits: Arc<Semaphore>,
@@ -68,15 +70,16 @@ impl Hasher {
     /// # Errors
     /// When the parameters are out of bounds, or there is no randomness for the dummy hash.
     pub fn new(rules: PasswordRules) -> Result<Self> {
-        let argon = Argon::new(rules.memory, rules.passes, rules.lanes)?;
+        let argon = Arc::new(Argon::new(rules.memory, rules.passes, rules.lanes)?);
         let dummy = argon.dummy()?;
+        let resting = Arc::clone(&argon);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Inner {
             rules,
             argon,
             dummy,
             permits: Arc::new(Semaphore::new(cores)),
-            threads: Threads::start(cores).map_err(Error::internal)?,
+            threads: Threads::start(cores, REST, move || resting.rest()).map_err(Error::internal)?,
             waiting: AtomicUsize::new(0),
             verified: AtomicUsize::new(0),
         })))
