@@ -53,6 +53,7 @@ mod m0015_idempotency;
 mod m0016_webhook;
 mod m0017_job;
 mod m0018_outbox_list;
+mod m0019_membership_list;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_webhook::Migration),
             Box::new(m0017_job::Migration),
             Box::new(m0018_outbox_list::Migration),
+            Box::new(m0019_membership_list::Migration),
         ]
     }
 }
