@@ -99,7 +99,7 @@ async fn operations_send_as_many_statements_as_they_need_whatever_the_page() {
         (format!("{{ users(first: 2) {{ {USERS} }} }}"), known + 5),
         (format!("{{ users(first: 50) {{ {USERS} }} }}"), known + 5),
         (format!("{{ me {{ activeMembership {{ tenant {{ mails(first: 100) {{ {MAILS} }} }} }} }} }}"), known + 6),
-        ("mutation { invite(input: { email: \"one%d@x.test\" }) { created } }".to_owned(), 2 * known + 10),
+        ("mutation { invite(input: { email: \"one%d@x.test\" }) { created } }".to_owned(), 2 * known + 4),
     ] {
         let sent = watched.fewest(&query).await;
         assert!(sent.len() <= most, "{query}: {} statements, at most {most}: {sent:#?}", sent.len());
@@ -134,6 +134,12 @@ async fn lists_are_read_by_their_indexes() {
         seen.extend(watched.fewest(&query).await);
     }
     seen.extend(watched.fewest("{ events(first: 10) { nodes { kind } } }").await);
+    for arguments in ["first: 10", "last: 10"] {
+        let of = format!(
+            "{{ me {{ activeMembership {{ tenant {{ members({arguments}) {{ nodes {{ user {{ name }} }} }} }} }} }} }}"
+        );
+        seen.extend(watched.fewest(&of).await);
+    }
     seen.extend(watched.fewest("{ resetRequests(first: 10) { nodes { status } } }").await);
     let first = watched.ask("{ users(first: 1) { pageInfo { endCursor } } }", json!({})).await;
     let after = first["users"]["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
@@ -191,10 +197,10 @@ async fn lists_are_read_by_their_indexes() {
         });
         assert!(scans.is_none(), "{sql}\n{plan:#?}");
         let sorts = plan.iter().any(|step| step.contains("USE TEMP B-TREE FOR ORDER BY"));
-        assert!(
-            !sorts
-                || !["invitation", "outbox"].iter().any(|table| sql.contains(&format!("FROM \"{table}\""))),
-            "a page is read in its order: {sql}\n{plan:#?}"
-        );
+        let from = sql.split(" FROM ").nth(1).unwrap_or_default();
+        let listed = ["invitation", "outbox", "membership", "event", "user"];
+        let listed =
+            sql.contains("LIMIT") && listed.iter().any(|table| from.starts_with(&format!("\"{table}\"")));
+        assert!(!(sorts && listed), "a page is read in its order: {sql}\n{plan:#?}");
     }
 }
