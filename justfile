@@ -32,6 +32,10 @@ e2e:
 bench *PARTS:
     cargo bench --bench load -- {{PARTS}}
 
+# Measure among ten million invitations and write docs/SCALE.md; half an hour, 40 GB of disk.
+scale:
+    cargo bench --bench load -- scale
+
 # Everything that has to pass.
 ci:
     .ci/run

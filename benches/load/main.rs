@@ -58,6 +58,7 @@ fn main() {
         }
         if wanted.iter().any(|name| name.as_str() == "scale") {
             scale::measure(&mut report).await;
+            report.write_scale();
         }
         if wants("mix") {
             mix::login(&mut report).await;

@@ -1,7 +1,7 @@
 //! What was measured, as a table and a picture.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::wrk::Run;
@@ -124,32 +124,44 @@ impl Report {
 
     /// Writes docs/PERFORMANCE.md and its picture.
     pub fn write(&self) {
-        let said = |program: &str, args: &[&str]| {
-            let output = Command::new(program).args(args).output();
-            output
-                .map(|output| {
-                    String::from_utf8_lossy(&output.stdout)
-                        .lines()
-                        .next()
-                        .unwrap_or_default()
-                        .trim()
-                        .to_owned()
-                })
-                .unwrap_or_default()
-        };
-        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-        let machine = format!(
-            "{}; Linux {}; {}; guestlist {}; {}",
-            cpu.trim_start_matches(['\t', ' ', ':']),
-            said("uname", &["-r"]),
-            said("rustc", &["--version"]),
-            env!("CARGO_PKG_VERSION"),
-            said("wrk", &["-v"]).split(" Copyright").next().unwrap_or_default(),
-        );
-        let text = format!("{}\n{}", include_str!("preface.md").replace("MACHINE", &machine), self.table());
-        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
-        std::fs::write(docs.join("PERFORMANCE.md"), text).expect("it is written");
-        std::fs::write(docs.join("images/performance.svg"), self.picture()).expect("it is written");
+        let text = format!("{}\n{}", include_str!("preface.md").replace("MACHINE", &machine()), self.table());
+        std::fs::write(docs().join("PERFORMANCE.md"), text).expect("it is written");
+        std::fs::write(docs().join("images/performance.svg"), self.picture()).expect("it is written");
     }
+
+    /// Writes docs/SCALE.md.
+    pub fn write_scale(&self) {
+        let text = format!(
+            "{}| what | µs of processor per request | requests/s | p50 ms | p99 ms | beside | target | met |\n|---|---|---|---|---|---|---|---|\n{}",
+            include_str!("scale.md").replace("MACHINE", &machine()),
+            self.rows
+        );
+        std::fs::write(docs().join("SCALE.md"), text).expect("it is written");
+    }
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+}
+
+/// What was measured on, and with which versions.
+fn machine() -> String {
+    let said = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).output();
+        output
+            .map(|output| {
+                String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned()
+            })
+            .unwrap_or_default()
+    };
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    format!(
+        "{}; Linux {}; {}; guestlist {}; {}",
+        cpu.trim_start_matches(['\t', ' ', ':']),
+        said("uname", &["-r"]),
+        said("rustc", &["--version"]),
+        env!("CARGO_PKG_VERSION"),
+        said("wrk", &["-v"]).split(" Copyright").next().unwrap_or_default(),
+    )
 }

@@ -1,5 +1,5 @@
 //! The service among 10,000,000 invitations, 1,000,000 users and 1,000 tenants, beside itself in a database that is almost empty:
-//! `just scale`. It takes half an hour and 30 GB of disk for each database in turn.
+//! `just scale`.
 
 use std::path::Path;
 

@@ -87,7 +87,10 @@ mod tests {
     #[tokio::test]
     async fn after_a_while_without_a_job_they_say_that_they_are_idle_and_still_take_one() {
         let (said, idle) = channel();
-        let threads = Threads::start(2, Duration::from_millis(1), move || drop(said.send(()))).unwrap();
+        let say = move || {
+            let _ = said.send(());
+        };
+        let threads = Threads::start(2, Duration::from_millis(1), say).unwrap();
         for n in 0..3 {
             idle.recv_timeout(Duration::from_secs(20)).unwrap();
             assert_eq!(threads.run(move || n).await, Some(n));
