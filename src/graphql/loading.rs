@@ -49,13 +49,18 @@ impl Loads {
     /// Executes an operation, and loads what it asks for whenever it waits.
     pub async fn during<F: Future>(&self, operation: F) -> F::Output {
         let mut operation = pin!(operation);
-        let mut loading = FuturesUnordered::new();
+        let mut loading: Option<FuturesUnordered<_>> = None;
         std::future::poll_fn(|context| {
             loop {
                 if let Poll::Ready(output) = operation.as_mut().poll(context) {
                     return Poll::Ready(output);
                 }
-                loading.extend(self.take());
+                let begun = self.take();
+                if loading.is_none() && begun.is_empty() {
+                    return Poll::Pending;
+                }
+                let loading = loading.get_or_insert_default();
+                loading.extend(begun);
                 let mut loaded = false;
                 while let Poll::Ready(Some(())) = loading.poll_next_unpin(context) {
                     loaded = true;

@@ -163,14 +163,14 @@ impl Prepared {
 
     async fn execute_once(self, state: &State) -> Option<GraphQLResponse> {
         let deadline = state.app.config.request_timeout;
-        let executed = tokio::time::timeout(
-            deadline,
-            settled(Box::pin(self.loads.during(state.schema.execute(self.request)))),
-        )
-        .await;
-        if self.kind == Kind::Mutation {
+        let executing = self.loads.during(state.schema.execute(self.request));
+        let executed = if self.kind == Kind::Mutation {
+            let executed = tokio::time::timeout(deadline, settled(Box::pin(executing))).await;
             state.app.feed.ring();
-        }
+            executed
+        } else {
+            tokio::time::timeout(deadline, executing).await
+        };
         outcome::count(self.kind, self.said.operation.as_deref(), executed.as_ref().ok());
         match executed {
             Ok(mut response) => {
