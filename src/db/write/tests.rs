@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::poll;
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
 use tokio::sync::oneshot;
@@ -43,13 +44,30 @@ impl Numbers {
         let task = tokio::spawn(async move {
             let _ = sender.send(db.begin_write().await.unwrap());
         });
-        within(async {
+        self.somebody_waits(before).await;
+        (task, receiver)
+    }
+
+    /// Waits until more than so many wait for their turn.
+    async fn somebody_waits(&self, before: usize) {
+        let more = async {
             while self.waiting() == before {
                 tokio::task::yield_now().await;
             }
-        })
-        .await;
-        (task, receiver)
+        };
+        within(more).await;
+    }
+
+    /// The commit of one that has written 1 and left it to the one that waits behind it.
+    async fn first_of_two(
+        &self,
+    ) -> (BoxFuture<'static, Result<(), DbErr>>, JoinHandle<()>, oneshot::Receiver<WriteTransaction>) {
+        let first = self.db.begin_write().await.unwrap();
+        let (task, second) = self.waiter().await;
+        add(&first, 1).await.unwrap();
+        let mut first = first.commit().boxed();
+        assert!(poll!(&mut first).is_pending());
+        (first, task, second)
     }
 
     fn waiting(&self) -> usize {
@@ -117,11 +135,7 @@ async fn those_who_wait_share_a_commit_and_who_gives_up_takes_back_only_their_ow
 #[tokio::test]
 async fn a_waiter_that_goes_away_does_not_leave_the_others_waiting() {
     let numbers = Numbers::new().await;
-    let first = numbers.db.begin_write().await.unwrap();
-    let (waiter, _turn) = numbers.waiter().await;
-    add(&first, 1).await.unwrap();
-    let mut first = Box::pin(first.commit());
-    assert!(poll!(&mut first).is_pending());
+    let (first, waiter, _turn) = numbers.first_of_two().await;
     // It was counted upon, and ends before it has its turn.
     waiter.abort();
     within(first).await.unwrap();
@@ -132,11 +146,7 @@ async fn a_waiter_that_goes_away_does_not_leave_the_others_waiting() {
 #[tokio::test]
 async fn a_turn_that_is_dropped_does_not_leave_the_others_waiting() {
     let numbers = Numbers::new().await;
-    let first = numbers.db.begin_write().await.unwrap();
-    let (_, second) = numbers.waiter().await;
-    add(&first, 1).await.unwrap();
-    let mut first = Box::pin(first.commit());
-    assert!(poll!(&mut first).is_pending());
+    let (first, _, second) = numbers.first_of_two().await;
     let second = within(second).await.unwrap();
     add(&second, 2).await.unwrap();
     drop(second);
@@ -147,11 +157,7 @@ async fn a_turn_that_is_dropped_does_not_leave_the_others_waiting() {
 #[tokio::test]
 async fn where_the_database_takes_the_transaction_back_nobody_is_told_that_it_lasts() {
     let numbers = Numbers::new().await;
-    let first = numbers.db.begin_write().await.unwrap();
-    let (_, second) = numbers.waiter().await;
-    add(&first, 1).await.unwrap();
-    let mut first = Box::pin(first.commit());
-    assert!(poll!(&mut first).is_pending());
+    let (first, _, second) = numbers.first_of_two().await;
     let second = within(second).await.unwrap();
     // As SQLite does by itself when the disk is full.
     second.execute_unprepared("ROLLBACK").await.unwrap();
@@ -183,12 +189,7 @@ async fn what_takes_long_holds_nobody_up_who_has_written_before() {
     let first = numbers.db.begin_write().await.unwrap();
     let db = numbers.db.clone();
     let long = tokio::spawn(async move { db.begin_long_write().await.unwrap() });
-    within(async {
-        while numbers.waiting() == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    numbers.somebody_waits(0).await;
     add(&first, 1).await.unwrap();
     within(first.commit()).await.unwrap();
     assert_eq!(numbers.all().await, [1]);
@@ -209,12 +210,7 @@ async fn what_was_seen_by_one_that_is_given_up_is_on_disk_before_it_is_told() {
         let second = db.begin_write().await.unwrap();
         add(&second, 1).await.unwrap_err();
     }));
-    within(async {
-        while numbers.waiting() == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    numbers.somebody_waits(0).await;
     add(&first, 1).await.unwrap();
     let mut first = Box::pin(first.commit());
     assert!(poll!(&mut first).is_pending());
