@@ -62,26 +62,13 @@ pub async fn try_reserve(
     limit: Limit,
     subject: &str,
 ) -> Result<Option<Duration>> {
-    let refused = reserve_all(app, db, &[(limit, subject)]).await?;
-    Ok(refused.map(|(_, wait)| wait))
-}
-
-/// Reserves one attempt of each limit for its subject, in one statement. `Some` names the first of them that is full, by its place,
-/// and says how long to wait: the caller takes the transaction back then, and with it what was reserved of the others.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn reserve_all(
-    app: &App,
-    db: &impl ConnectionTrait,
-    wanted: &[(Limit, &str)],
-) -> Result<Option<(usize, Duration)>> {
-    let (reservation, statement) = Reservation::of(app, db.get_database_backend(), wanted);
+    let wanted = [(limit, subject)];
+    let (reservation, statement) = Reservation::of(app, db.get_database_backend(), &wanted);
     let granted = db.query_all_raw(statement).await?;
-    reservation.refused(app, db, granted).await
+    Ok(reservation.refused(app, db, granted).await?.map(|(_, wait)| wait))
 }
 
-/// Attempts that are about to be reserved, and how to read the answer.
+/// Attempts of several limits that are reserved by one statement, which can be sent together with others, and how to read its answer.
 pub struct Reservation<'w> {
     wanted: &'w [(Limit, &'w str)],
     keys: Vec<String>,
@@ -120,7 +107,8 @@ impl<'w> Reservation<'w> {
         (Self { wanted, keys }, statement)
     }
 
-    /// What [`reserve_all`] says, from the rows that the statement answered with.
+    /// Reads the rows that the statement answered with. `Some` names the first limit that is full, by its place, and says how long to
+    /// wait: the caller takes the transaction back then, and with it what was reserved of the others.
     ///
     /// # Errors
     /// Whatever the database says.
