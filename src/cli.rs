@@ -23,6 +23,7 @@ use crate::config::{Config, Options, Problem};
 use crate::db::{Db, OpenError};
 use crate::error::{Error, ErrorCode};
 use crate::telemetry;
+use crate::telemetry::traces::Exporter;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -265,7 +266,6 @@ type Outcome = Result<(), Failure>;
 pub fn main() -> ExitCode {
     let _ = dotenvy::dotenv();
     let cli = Cli::parse();
-    telemetry::init(&cli.options.log, cli.options.log_format);
     // One TLS provider for mail and database; a second one in the process would make both refuse.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -273,10 +273,27 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::new(Failure::FAILED, format!("cannot start: {error}"))),
     };
-    match runtime.block_on(run(cli)) {
+    let traces = match runtime.block_on(async { traces(&cli) }) {
+        Ok(traces) => traces,
+        Err(failure) => return fail(&failure),
+    };
+    telemetry::init(&cli.options.log, cli.options.log_format, traces.as_ref());
+    let done = runtime.block_on(run(cli));
+    if let Some(traces) = traces {
+        traces.close();
+    }
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
+}
+
+/// What sends traces, where a collector is named; for what serves, not for what an operator does by hand.
+fn traces(cli: &Cli) -> Result<Option<Exporter>, Failure> {
+    let serves = matches!(cli.command, None | Some(Command::Serve { .. } | Command::Worker));
+    let Some(collector) = cli.options.otlp_endpoint.as_ref().filter(|_| serves) else { return Ok(None) };
+    let refused = |error| Failure::new(Failure::CONFIG, format!("no traces can be sent: {error}"));
+    Exporter::new(collector).map(Some).map_err(refused)
 }
 
 fn fail(failure: &Failure) -> ExitCode {

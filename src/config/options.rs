@@ -344,6 +344,9 @@ pub struct Options {
     /// Address and port of `/metrics`, or `off`. `127.0.0.1:9464` by default, where that is free.
     #[arg(long, env = "GUESTLIST_METRICS_LISTEN", global = true, hide_short_help = true)]
     pub metrics_listen: Option<MetricsListen>,
+    /// Base address of a collector that traces go to by OTLP over HTTP, such as `http://127.0.0.1:4318`; none by default.
+    #[arg(long, env = "GUESTLIST_OTLP_ENDPOINT", value_parser = collector, global = true, hide_short_help = true)]
+    pub otlp_endpoint: Option<Url>,
     /// What is logged, in the words of tracing's `EnvFilter`.
     #[arg(
         long,
@@ -363,6 +366,12 @@ pub struct Options {
         hide_short_help = true
     )]
     pub log_format: LogFormat,
+}
+
+fn collector(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let plain = url.filter(|url| url.has_host() && url.query().is_none() && url.fragment().is_none());
+    plain.ok_or_else(|| "must be the base address of a collector, such as http://127.0.0.1:4318".to_owned())
 }
 
 fn span(text: &str) -> Result<TimeDelta, String> {

@@ -23,8 +23,11 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement, sqlx,
 };
 
+use tracing::Instrument as _;
+
 use crate::clock::{Clock, Instant};
 use crate::page::{Cursor, SortKey};
+use crate::telemetry::traces;
 
 use self::stamp::Stamps;
 use self::write::Turns;
@@ -183,7 +186,8 @@ impl Db {
         let txn = match self.writer.get_database_backend() {
             // Boxed, since every operation that writes would carry it else.
             DbBackend::Sqlite => {
-                Box::pin(self.turns.begin(&self.writer, alone, SQLITE_ACQUIRE_TIMEOUT)).await?
+                let begun = self.turns.begin(&self.writer, alone, SQLITE_ACQUIRE_TIMEOUT);
+                Box::pin(begun.instrument(traces::step("turn to write"))).await?
             }
             _ => WriteTransaction::own(write::begin(&self.writer).await?),
         };

@@ -19,6 +19,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::telemetry::traces;
 
 /// Most writers that share a commit.
 const SHARED_MAX: usize = 32;
@@ -78,7 +81,7 @@ impl WriteTransaction {
     pub async fn commit(self) -> Result<(), DbErr> {
         match self.0 {
             Kind::Own(txn) => txn.commit().await,
-            Kind::Shared(turn) => turn.commit().await,
+            Kind::Shared(turn) => turn.commit().instrument(traces::step("shared commit")).await,
         }
     }
 }

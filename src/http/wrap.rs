@@ -7,13 +7,14 @@ use std::time::Instant;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
+use tracing::Instrument as _;
 
 use super::graphql::Said;
 use super::{ROUTES, cors, trace};
 use crate::app::App;
 use crate::config::Network;
 use crate::id::{EventId, TypedId as _};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, traces};
 
 /// Name of the header that carries the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,7 +47,8 @@ impl Endpoint for Wrap {
         let id = self.app.fresh_id::<EventId>().uuid().simple().to_string();
         request.extensions_mut().insert(RequestId(id.clone()));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let trace_id = trace::id(&request);
+        let span = traces::request(method_name(&method), route(&path), &id, request.headers());
+        let trace_id = traces::id(&span).or_else(|| trace::id(&request));
         let network = &self.app.config.network;
         let origin = cors::allowed(network, &request);
         #[expect(clippy::disallowed_methods, reason = "measures how long a request took; decides nothing")]
@@ -56,7 +58,7 @@ impl Endpoint for Wrap {
         } else if let Some(answer) = cors::preflight(&request, origin.as_ref()) {
             answer
         } else {
-            match futures_catch(self.inner.call(request)).await {
+            match futures_catch(self.inner.call(request)).instrument(span.clone()).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => plain(error.status()),
                 Err(()) => plain(StatusCode::INTERNAL_SERVER_ERROR),
@@ -78,6 +80,7 @@ impl Endpoint for Wrap {
         }
         let status = response.status().as_u16();
         let took = begun.elapsed();
+        traces::answered(&span, Some(status));
         metrics::request(method_name(&method), route(&path), status, took);
         let millis = took.as_millis() as u64;
         let said = response.extensions_mut().remove::<Said>().unwrap_or_default();

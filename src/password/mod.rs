@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 use unicode_normalization::UnicodeNormalization as _;
 
 use self::argon::Argon;
 use self::threads::Threads;
 use crate::config::PasswordRules;
 use crate::error::{Error, ErrorCode, Result};
+use crate::telemetry::{metrics, traces};
 
 /// Most characters of a password.
 pub const MAX_CHARS: usize = 256;
@@ -170,6 +172,10 @@ impl Hasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> T + Send + 'static) -> Result<T> {
+        self.work(work).instrument(traces::step("password hash")).await
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> T + Send + 'static) -> Result<T> {
         let inner = &self.0;
         let place = Place(&inner.waiting);
         if inner.waiting.fetch_add(1, Ordering::SeqCst) >= QUEUE + inner.permits.available_permits() {
@@ -184,7 +190,7 @@ impl Hasher {
                 #[expect(clippy::disallowed_methods, reason = "measures what a hash costs; decides nothing")]
                 let begun = std::time::Instant::now();
                 let done = work(&shared);
-                crate::telemetry::metrics::hash(begun.elapsed());
+                metrics::hash(begun.elapsed());
                 done
             })
             .await

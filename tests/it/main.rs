@@ -57,5 +57,6 @@ mod tenants;
 mod throttles;
 mod timing;
 mod tokens;
+mod traces;
 mod walkthrough;
 mod webhooks;

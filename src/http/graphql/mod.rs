@@ -170,7 +170,8 @@ async fn perform(
         let (state, answer) = (state.clone(), answer.clone());
         async move { respond(&state, parameters, caller, &answer).await }
     };
-    tokio::spawn(task.instrument(span)).await.unwrap_or_else(|failure| {
+    // Both spans are entered: the one of a trace is not an ancestor of another in the eyes of who collects traces alone.
+    tokio::spawn(task.instrument(span).instrument(tracing::Span::current())).await.unwrap_or_else(|failure| {
         tracing::error!(%failure, request_id = answer.request_id, "a request ended unexpectedly");
         answer.broken()
     })

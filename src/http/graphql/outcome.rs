@@ -40,7 +40,7 @@ impl Said {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Query => "query",
             Self::Mutation => "mutation",

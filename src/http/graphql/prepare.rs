@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_graphql::{PathSegment, Pos, Request as GraphQLRequest, Response as GraphQLResponse, Variables};
 use poem::http::StatusCode;
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::once;
 use super::outcome::{self, Said};
@@ -16,11 +17,11 @@ use crate::app::App;
 use crate::auth;
 use crate::db::once::Mark;
 use crate::db::settled;
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 use crate::graphql::{Loads, SessionCookie, loader};
 use crate::http::State;
 use crate::http::gate::{Checked, Gate, Kind, Passed, Refused};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, traces};
 
 /// How long finding out who asks may take; a database that is slower than that is as good as away.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -162,6 +163,15 @@ impl Prepared {
     }
 
     async fn execute_once(self, state: &State) -> Option<GraphQLResponse> {
+        let span = traces::operation(self.kind.name(), self.said.operation.as_deref());
+        let response = self.perform(state).instrument(span.clone()).await;
+        if !span.is_disabled() {
+            traces::ended(&span, response.as_ref().map_or(ErrorCode::Overloaded.as_str(), outcome::of));
+        }
+        response
+    }
+
+    async fn perform(self, state: &State) -> Option<GraphQLResponse> {
         let deadline = state.app.config.request_timeout;
         let executing = self.loads.during(state.schema.execute(self.request));
         let executed = if self.kind == Kind::Mutation {

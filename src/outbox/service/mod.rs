@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ActiveEnum as _, ConnectionTrait};
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::model::{self, DeliveryState, Ending, MailKind, Model};
@@ -18,7 +19,7 @@ use crate::db::Batch;
 use crate::error::{ErrorCode, Result};
 use crate::id::{OutboxId, TenantId, TypedId as _, UserId};
 use crate::mail::{Mail, SendError};
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, traces};
 
 pub use look::{Figures, backlog, figures, list, page_of};
 
@@ -237,7 +238,8 @@ where
                     let (app, render) = (app.clone(), render.clone());
                     let task = running.spawn({
                         let row = row.clone();
-                        async move { attempt(&app, row, render).await }
+                        let span = traces::mail(&row.kind.to_value(), row.attempts + 1);
+                        async move { attempt(&app, row, render).await }.instrument(span)
                     });
                     begun.insert(task.id(), row);
                     attempted += 1;
@@ -327,6 +329,7 @@ async fn finish(app: &App, row: &Model, ending: Ending) -> Result<()> {
     let number = row.attempts + 1;
     tracing::info!(mail = %row.id.global(), kind = ?row.kind, attempt = number, state = ?ending.state, "mail attempted");
     metrics::mail(row.kind.to_value(), ending.state.to_value());
+    traces::ended(&Span::current(), &ending.state.to_value());
     let reply = ending.last_reply.map(|reply| crate::text::clip(&reply, REPLY_MAX));
     let ending = Ending { last_reply: reply, ..ending };
     // A database that is away for a moment must not turn one delivery into two.

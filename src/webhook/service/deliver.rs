@@ -149,7 +149,7 @@ async fn attempt(app: &App, row: WebhookDelivery) -> Result<()> {
         None => record(app, &row, &gone("The event is gone.")).await,
         Some(event) => {
             let answer = match post(app, &endpoint, row.id, &event) {
-                Ok(post) => app.webhooks.post(&endpoint.url, post).await,
+                Ok(post) => app.webhooks.post(&endpoint.url, post, row.attempts + 1).await,
                 Err(error) => {
                     tracing::error!(endpoint = %endpoint.id.global(), cause = ?error, "a webhook cannot be signed");
                     Answer::none("It could not be signed; the logs say why.")

@@ -22,9 +22,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
+use tracing::{Instrument as _, Span};
 use url::{Host, Position, Url};
 
 use super::target;
+use crate::telemetry::traces;
 use crate::text;
 
 /// How long an attempt may take from the first look at the name to the last byte that is read.
@@ -100,11 +102,18 @@ impl Client {
     }
 
     /// Makes one attempt. The URL is looked at again: what is allowed may have changed since it was kept.
-    pub(super) async fn post(&self, url: &str, post: Post) -> Answer {
+    pub(super) async fn post(&self, url: &str, post: Post, attempt: i64) -> Answer {
         let Ok(url) = self.parse(url) else { return Answer::none(UNREACHABLE) };
+        let span = traces::webhook(url.host_str().unwrap_or_default(), attempt);
+        let answer = self.attempt(&url, post).instrument(span.clone()).await;
+        traces::answered(&span, answer.status);
+        answer
+    }
+
+    async fn attempt(&self, url: &Url, post: Post) -> Answer {
         let deadline = Instant::now() + self.patience;
         let mut connection = JoinSet::new();
-        match timeout_at(deadline, self.exchange(&url, post, &mut connection)).await {
+        match timeout_at(deadline, self.exchange(url, post, &mut connection)).await {
             Err(_) => Answer::none("There was no answer in time."),
             Ok(Err(why)) => Answer::none(&why),
             Ok(Ok(response)) => {
@@ -152,7 +161,9 @@ impl Client {
         post: Post,
         connection: &mut JoinSet<()>,
     ) -> Result<Response<Incoming>, String> {
-        let request = request(url, post).map_err(|_| "The request cannot be made of this URL.".to_owned())?;
+        let request = request(url, post);
+        let mut request = request.map_err(|_| "The request cannot be made of this URL.".to_owned())?;
+        traces::tell(&Span::current(), request.headers_mut());
         let stream = self.connect(url).await?;
         if url.scheme() == "http" {
             return speak(stream, request, connection).await;
@@ -275,7 +286,7 @@ mod tests {
         let client = Client { lookup: to_loopback, ..Client::new(false) };
         let url = format!("https://hooks.example.com:{port}/");
         assert!(!client.resolves(&client.parse(&url).unwrap()).await);
-        assert_eq!(client.post(&url, post()).await, Answer::none(UNREACHABLE));
+        assert_eq!(client.post(&url, post(), 1).await, Answer::none(UNREACHABLE));
         let listener = listener.into_std().unwrap();
         assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock, "nobody came");
         // The same name, where private networks are allowed, leads there.
@@ -305,15 +316,15 @@ mod tests {
         roots.add(made.cert.der().clone()).unwrap();
         let knowing =
             Client { lookup: to_loopback, tls: OnceLock::from(trusting(roots)), ..Client::new(true) };
-        let answer = knowing.post(&format!("https://hooks.example.com:{port}/"), post()).await;
+        let answer = knowing.post(&format!("https://hooks.example.com:{port}/"), post(), 1).await;
         assert_eq!(answer, Answer { status: Some(204), reply: String::new() });
         for url in [format!("https://other.example.com:{port}/"), format!("https://127.0.0.1:{port}/")] {
-            let answer = knowing.post(&url, post()).await;
+            let answer = knowing.post(&url, post(), 1).await;
             assert!(answer.status.is_none() && answer.reply.starts_with("TLS failed"), "{url} {answer:?}");
         }
         let nobody = OnceLock::from(trusting(RootCertStore::empty()));
         let unknowing = Client { lookup: to_loopback, tls: nobody, ..Client::new(true) };
-        let answer = unknowing.post(&format!("https://hooks.example.com:{port}/"), post()).await;
+        let answer = unknowing.post(&format!("https://hooks.example.com:{port}/"), post(), 1).await;
         assert!(answer.reply.starts_with("TLS failed: invalid peer certificate"), "{answer:?}");
     }
 
@@ -333,7 +344,7 @@ mod tests {
                 let _ = stream.read_to_end(&mut Vec::new()).await;
             });
             let client = Client { patience: Duration::from_millis(300), ..Client::new(true) };
-            let answer = client.post(&format!("http://127.0.0.1:{port}/"), post()).await;
+            let answer = client.post(&format!("http://127.0.0.1:{port}/"), post(), 1).await;
             assert_eq!(answer, Answer { status, reply: reply.to_owned() }, "{said}");
             server.await.unwrap();
         }
