@@ -12,7 +12,7 @@ use crate::graphql::{DateTime, EmailAddress, GqlResult, JsonValue, RequestContex
 use crate::id::{OutboxId, UserId};
 use crate::invitation::service::{NextStep, Preview};
 use crate::invitation::{CancelReason, Invitation, InvitationStatus};
-use crate::outbox::{self, OutboxMail};
+use crate::outbox::{self, Standing};
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
@@ -114,7 +114,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    fn new(mail: Option<&OutboxMail>, managed: bool) -> Self {
+    fn new(mail: Option<&Standing>, managed: bool) -> Self {
         let Some(mail) = mail else {
             return Self {
                 state: DeliveryState::None,
@@ -255,7 +255,7 @@ impl InvitationObject {
     /// Where its latest mail stands.
     async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Delivery> {
         let Some(outbox_id) = self.row.outbox_id else { return Ok(Delivery::new(None, self.managed)) };
-        if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&outbox_id)) {
+        if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&self.row.id)) {
             return Ok(Delivery::new(Some(mail), self.managed));
         }
         let mail = ctx.rows().load_one(outbox_id).await?;
@@ -264,12 +264,12 @@ impl InvitationObject {
 }
 
 impl Loader<OutboxId> for Rows {
-    type Value = OutboxMail;
+    type Value = Standing;
     type Error = Arc<Error>;
 
-    async fn load(&self, keys: &[OutboxId]) -> Result<HashMap<OutboxId, OutboxMail>, Arc<Error>> {
+    async fn load(&self, keys: &[OutboxId]) -> Result<HashMap<OutboxId, Standing>, Arc<Error>> {
         let rows = outbox::service::by_ids(self.0.db.reader(), keys).await.map_err(Arc::new)?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+        Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
     }
 }
 

@@ -6,12 +6,12 @@ use async_graphql::{Context, ID, Object};
 
 use super::inputs::{InvitationFilter, InvitationOrder};
 use super::object::{DeliveryState, InvitationObject, InvitationPreview};
-use super::related::Related;
+use super::related::{Related, wants};
 use crate::error::{Error, Result};
 use crate::graphql::{
     Connection, DateTimeRange, GqlResult, OrderDirection, RequestContext as _, parse_optional_id,
 };
-use crate::invitation::service::{self, Filter, Range, SortBy};
+use crate::invitation::service::{self, Filter, Range, SortBy, Wanted};
 use crate::page::PageArgs;
 
 /// Queries of this slice.
@@ -48,7 +48,8 @@ impl InvitationQuery {
         #[graphql(desc = "Which invitations; all by default.")] filter: Option<InvitationFilter>,
         #[graphql(desc = "In which order; latest first by default.")] order_by: Option<InvitationOrder>,
     ) -> Option<GqlResult<Connection<InvitationObject>>> {
-        let count = ctx.look_ahead().field("totalCount").exists();
+        let total = ctx.look_ahead().field("totalCount").exists();
+        let wanted = Wanted { total, mails: wants(ctx, "delivery") };
         let order_by = order_by.map(|order| (SortBy::from(order.field), order.direction));
         let (by, direction) = order_by.unwrap_or((SortBy::CreatedAt, OrderDirection::Desc));
         let page = PageArgs { first, after, last, before };
@@ -57,9 +58,11 @@ impl InvitationQuery {
             let filter = read_filter(filter.unwrap_or_default())?;
             let descending = direction == OrderDirection::Desc;
             let order = (by, descending);
-            let (slice, tenant) =
-                service::list(ctx.app(), ctx.actor(), tenant_id, filter, order, page, count).await?;
-            let related = Arc::new(Related::read(ctx, tenant, &slice.rows).await?);
+            let listing =
+                service::list(ctx.app(), ctx.actor(), tenant_id, filter, order, page, wanted).await?;
+            let slice = listing.slice;
+            let related = Related::read(ctx, listing.tenant, &slice.rows, listing.mails).await?;
+            let related = Arc::new(related);
             let show = |row| InvitationObject::listed(row, &related);
             Ok(Connection::new(slice, |row| by.cursor(row).encode(), show))
         };

@@ -6,12 +6,18 @@ use async_graphql::Context;
 
 use crate::error::Result;
 use crate::graphql::RequestContext as _;
-use crate::id::{OutboxId, RoleId, UserId};
+use crate::id::{InvitationId, RoleId, UserId};
 use crate::invitation::Invitation;
-use crate::outbox::{self, OutboxMail};
+use crate::outbox::Standing;
 use crate::role::{self, Role};
 use crate::tenant::Tenant;
 use crate::user::{self, User};
+
+/// Whether the rows of a list are asked for a field of theirs.
+pub(super) fn wants(ctx: &Context<'_>, name: &str) -> bool {
+    let look = ctx.look_ahead();
+    look.field("nodes").field(name).exists() || look.field("edges").field("node").field(name).exists()
+}
 
 /// What belongs to the rows of a list.
 #[derive(Debug)]
@@ -19,7 +25,7 @@ pub struct Related {
     pub(super) tenant: Tenant,
     pub(super) users: HashMap<UserId, User>,
     pub(super) roles: HashMap<RoleId, Role>,
-    pub(super) mails: HashMap<OutboxId, OutboxMail>,
+    pub(super) mails: HashMap<InvitationId, Standing>,
 }
 
 impl Related {
@@ -27,31 +33,26 @@ impl Related {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub(super) async fn read(ctx: &Context<'_>, tenant: Tenant, rows: &[Invitation]) -> Result<Self> {
-        let look = ctx.look_ahead();
-        let wants = |name: &str| {
-            look.field("nodes").field(name).exists() || look.field("edges").field("node").field(name).exists()
-        };
+    pub(super) async fn read(
+        ctx: &Context<'_>,
+        tenant: Tenant,
+        rows: &[Invitation],
+        mails: HashMap<InvitationId, Standing>,
+    ) -> Result<Self> {
         let db = ctx.app().db.reader();
-        let mut related =
-            Self { tenant, users: HashMap::new(), roles: HashMap::new(), mails: HashMap::new() };
+        let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), mails };
         if rows.is_empty() {
             return Ok(related);
         }
-        if wants("invitedBy") {
+        if wants(ctx, "invitedBy") {
             let ids: BTreeSet<UserId> = rows.iter().filter_map(|row| row.inviter_id).collect();
             let users = user::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.users = users.into_iter().map(|user| (user.id, user)).collect();
         }
-        if wants("role") {
+        if wants(ctx, "role") {
             let ids: BTreeSet<RoleId> = rows.iter().map(|row| row.role_id).collect();
             let roles = role::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.roles = roles.into_iter().map(|role| (role.id, role)).collect();
-        }
-        if wants("delivery") {
-            let ids: Vec<OutboxId> = rows.iter().filter_map(|row| row.outbox_id).collect();
-            let mails = outbox::service::by_ids(db, &ids).await?;
-            related.mails = mails.into_iter().map(|mail| (mail.id, mail)).collect();
         }
         Ok(related)
     }

@@ -2,12 +2,13 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement, SimpleExpr};
-use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect};
+use sea_orm::{Condition, DbBackend, FromQueryResult, Order, QueryOrder, QuerySelect};
 
 use super::{Column, Entity, InvitationStatus, Model, scoped};
 use crate::clock::Instant;
 use crate::db;
 use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
+use crate::outbox::{self, Standing};
 use crate::page::{Cursor, Page, SortKey};
 
 /// What a list of invitations is sorted by.
@@ -120,7 +121,17 @@ fn has_status(status: InvitationStatus, now: Instant, ends: &SimpleExpr) -> Cond
     }
 }
 
-/// One page of a tenant's invitations and one row more, in the order of reading.
+/// An invitation in a list.
+#[derive(Debug, FromQueryResult)]
+pub(in crate::invitation) struct Listed {
+    #[sea_orm(nested)]
+    pub(in crate::invitation) row: Model,
+    /// Where its mail stands; `None` as well where nobody asked.
+    #[sea_orm(nested)]
+    pub(in crate::invitation) mail: Option<Standing>,
+}
+
+/// One page of a tenant's invitations and one row more, in the order of reading; with their mails, where somebody asks.
 pub(in crate::invitation) async fn list(
     db: &impl ConnectionTrait,
     tenant: TenantId,
@@ -128,8 +139,9 @@ pub(in crate::invitation) async fn list(
     (by, descending): (SortBy, bool),
     page: &Page,
     now: Instant,
-) -> Result<Vec<Model>, DbErr> {
-    let place = (by.column(), Column::Id);
+    mails: bool,
+) -> Result<Vec<Listed>, DbErr> {
+    let place = ((Entity, by.column()), (Entity, Column::Id));
     let ends = ends(db.get_database_backend(), Some(by));
     let mut query = scoped(tenant).filter(filter.condition(now, &ends));
     if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
@@ -139,12 +151,13 @@ pub(in crate::invitation) async fn list(
         query = query.filter(before);
     }
     let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
-    query
-        .order_by(by.column(), reading.clone())
-        .order_by(Column::Id, reading)
-        .limit(page.size + 1)
-        .all(db)
-        .await
+    let query =
+        query.order_by(by.column(), reading.clone()).order_by(Column::Id, reading).limit(page.size + 1);
+    if mails {
+        return outbox::with_standing(query, Column::OutboxId).into_model::<Listed>().all(db).await;
+    }
+    let rows = query.all(db).await?;
+    Ok(rows.into_iter().map(|row| Listed { row, mail: None }).collect())
 }
 
 pub(in crate::invitation) async fn count(

@@ -10,7 +10,7 @@ use crate::clock::Instant;
 use crate::error::{ErrorCode, Result};
 use crate::id::{InvitationId, TenantId, UserId};
 use crate::invitation::model::{self, InvitationStatus, Model, SortBy, Where};
-use crate::outbox::{self, DeliveryState};
+use crate::outbox::{self, DeliveryState, Standing};
 use crate::page::{PageArgs, Slice};
 use crate::permission::Permission;
 use crate::tenant::Tenant;
@@ -44,7 +44,27 @@ pub struct Filter {
     pub expires: Range,
 }
 
-/// One page of a tenant's invitations, and the tenant; `count` asks for the total as well.
+/// What a list is to say besides its rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// How many rows there are in all pages.
+    pub total: bool,
+    /// Where the mails of the rows stand.
+    pub mails: bool,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Listing {
+    /// The rows.
+    pub slice: Slice<Model>,
+    /// Where the mails stand of those that have one.
+    pub mails: HashMap<InvitationId, Standing>,
+    /// The tenant that they are of.
+    pub tenant: Tenant,
+}
+
+/// One page of a tenant's invitations.
 ///
 /// # Errors
 /// `UNAUTHENTICATED`, `NOT_FOUND`, `FORBIDDEN` without INVITE, `BAD_USER_INPUT` for paging arguments.
@@ -55,8 +75,8 @@ pub async fn list(
     filter: Filter,
     (by, descending): (SortBy, bool),
     page: PageArgs,
-    count: bool,
-) -> Result<(Slice<Model>, Tenant)> {
+    wanted: Wanted,
+) -> Result<Listing> {
     actor.known()?;
     let db = app.db.reader();
     let tenant_id = actor.tenant_or_active(tenant_id)?;
@@ -84,9 +104,15 @@ pub async fn list(
         created: (filter.created.from, filter.created.to),
         expires: (filter.expires.from, filter.expires.to),
     };
-    let total = if count { model::count(db, tenant_id, &conditions, now).await? } else { 0 };
-    let rows = model::list(db, tenant_id, &conditions, (by, descending), &page, now).await?;
-    Ok((Slice::cut(rows, &page, total), tenant))
+    let total = if wanted.total { model::count(db, tenant_id, &conditions, now).await? } else { 0 };
+    let rows = model::list(db, tenant_id, &conditions, (by, descending), &page, now, wanted.mails).await?;
+    let mut mails = HashMap::new();
+    let rows = rows.into_iter().map(|listed| {
+        mails.extend(listed.mail.map(|mail| (listed.row.id, mail)));
+        listed.row
+    });
+    let slice = Slice::cut(rows.collect(), &page, total);
+    Ok(Listing { slice, mails, tenant })
 }
 
 /// Live invitations to the viewer's address from any tenant; none while the address is not verified.

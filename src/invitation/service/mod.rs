@@ -29,7 +29,7 @@ pub use decide::{cancel, decline};
 pub use expire::expire_due;
 pub use ground::{cancel_all, cancel_unentitled, erase, is_offered};
 pub use invite::{Delivery, Invite, Invited, OnConflict, invite, invite_owner};
-pub use list::{Filter, Range, addresses, list, of_viewer, visible};
+pub use list::{Filter, Listing, Range, Wanted, addresses, list, of_viewer, visible};
 pub use mail::{render_accepted, render_mail};
 pub use model::SortBy;
 pub use preview::{NextStep, Preview, preview};

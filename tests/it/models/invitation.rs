@@ -6,7 +6,7 @@ use guestlist::app::App;
 use guestlist::clock::Instant;
 use guestlist::error::ErrorCode;
 use guestlist::id::{InvitationId, TypedId as _};
-use guestlist::invitation::service::{self, Accept, Delivery, Filter, Invite, OnConflict, SortBy};
+use guestlist::invitation::service::{self, Accept, Delivery, Filter, Invite, OnConflict, SortBy, Wanted};
 use guestlist::invitation::{Invitation, InvitationStatus as Status};
 use guestlist::keys::TokenKind;
 use guestlist::page::PageArgs;
@@ -445,8 +445,16 @@ impl Play<'_> {
     async fn list(&self, filter: Filter) -> Vec<Invitation> {
         let page = PageArgs { first: Some(100), ..PageArgs::default() };
         let (owner, tenant) = (&self.cast.owner, Some(self.cast.tenant));
-        let listed = service::list(self.app, owner, tenant, filter, (SortBy::CreatedAt, false), page, false);
-        listed.await.unwrap().0.rows
+        let listed = service::list(
+            self.app,
+            owner,
+            tenant,
+            filter,
+            (SortBy::CreatedAt, false),
+            page,
+            Wanted::default(),
+        );
+        listed.await.unwrap().slice.rows
     }
 
     /// Compares what is stored with the model.

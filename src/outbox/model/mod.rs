@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
+mod standing;
+
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, SelectStatement};
@@ -10,6 +12,8 @@ use sea_orm::{DbBackend, Order, QueryOrder, QuerySelect, QueryTrait, Statement};
 use crate::clock::Instant;
 use crate::id::{OutboxId, TenantId, UserId};
 use crate::page::Page;
+
+pub use standing::{Standing, with_standing};
 
 /// Where a mail stands. Values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
