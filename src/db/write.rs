@@ -29,21 +29,23 @@ const SHARED_MAX: usize = 32;
 const SHARED_TIME: Duration = Duration::from_millis(20);
 
 tokio::task_local! {
-    /// What became of transactions that the task has given up, where others share them.
-    static GIVEN_UP: Arc<Mutex<Vec<JoinHandle<()>>>>;
+    /// What becomes of transactions that the task has given up, where others share them.
+    static GIVEN_UP: Arc<Mutex<Vec<JoinHandle<Result<(), DbErr>>>>>;
 }
 
 /// Does something and waits until whatever it saw while it held a transaction is on disk, even where it gave its own
 /// transaction up: an answer never rests on what a crash can take back.
-pub async fn settled<F: Future>(operation: F) -> F::Output {
+///
+/// # Errors
+/// Where what it saw is not on disk after all, and its answer is of no use.
+pub async fn settled<F: Future>(operation: F) -> Result<F::Output, DbErr> {
     let given_up = Arc::default();
     let output = GIVEN_UP.scope(Arc::clone(&given_up), operation).await;
     let open = std::mem::take(&mut *given_up.lock().unwrap_or_else(PoisonError::into_inner));
     for closing in open {
-        // It can only fail by a panic, and then its transaction is rolled back.
-        let _ = closing.await;
+        closing.await.unwrap_or_else(|_| Err(lost()))?;
     }
-    output
+    Ok(output)
 }
 
 /// Begins a transaction of the database's own.
@@ -142,6 +144,8 @@ struct Group {
     txn: DatabaseTransaction,
     /// Those who have written, and wait for the commit.
     members: Vec<oneshot::Sender<Result<(), DbErr>>>,
+    /// Savepoints there were so far.
+    savepoints: usize,
     begun: Instant,
     /// Whether others may join.
     open: bool,
@@ -155,8 +159,11 @@ struct Turn {
     turns: Arc<Turns>,
     /// `None` once it was handed on.
     place: Option<Place>,
-    /// Whether it has a savepoint, others having written before it.
+    /// Whether others have written before it.
     joined: bool,
+    /// What it goes back to, where others have written before it. The commit of all releases it: a name of its own keeps it apart
+    /// from theirs, and nothing has to be waited for between the last statement and the place among those who wait.
+    savepoint: Option<String>,
     /// Whether the database may have left the transaction by itself.
     broken: AtomicBool,
 }
@@ -177,6 +184,7 @@ impl Turns {
             turns: Arc::clone(self),
             place: Some(place),
             joined: false,
+            savepoint: None,
             broken: AtomicBool::new(false),
         };
         turn.enter(writer, alone).await?;
@@ -216,16 +224,21 @@ impl Drop for Waiting<'_> {
 impl Turn {
     async fn enter(&mut self, writer: &DatabaseConnection, alone: bool) -> Result<(), DbErr> {
         if alone && let Some(place) = self.place.take_if(|place| place.is_some()) {
-            self.place = tokio::spawn(close(place)).await.ok();
+            self.place = tokio::spawn(close(place)).await.ok().map(|(place, _)| place);
         }
         let Some(place) = self.place.as_mut() else { return Err(lost()) };
-        if let Some(group) = place.as_ref() {
+        if let Some(group) = place.as_mut() {
             self.joined = true;
-            let entered = group.txn.execute_raw(plain("SAVEPOINT turn")).await;
-            return self.watched(entered).map(drop);
+            group.savepoints += 1;
+            let name = format!("turn{}", group.savepoints);
+            let entered = group.txn.execute_raw(plain(&format!("SAVEPOINT {name}"))).await;
+            self.watched(entered)?;
+            self.savepoint = Some(name);
+            return Ok(());
         }
         let txn = begin(writer).await?;
-        **place = Some(Group { txn, members: Vec::new(), begun: Instant::now(), open: !alone });
+        **place =
+            Some(Group { txn, members: Vec::new(), savepoints: 0, begun: Instant::now(), open: !alone });
         Ok(())
     }
 
@@ -243,10 +256,6 @@ impl Turn {
     }
 
     async fn commit(mut self) -> Result<(), DbErr> {
-        if self.joined {
-            let released = self.txn()?.execute_raw(plain("RELEASE turn")).await;
-            self.watched(released)?;
-        }
         let broken = self.broken.load(Ordering::SeqCst);
         let Some(mut place) = self.place.take() else { return Err(lost()) };
         let Some(group) = place.as_mut() else { return Err(lost()) };
@@ -277,30 +286,32 @@ impl Drop for Turn {
         }
         // Without a runtime there is nobody to take it back: those before are told that nothing was written.
         let Ok(runtime) = Handle::try_current() else { return *place = None };
+        // Without a savepoint nothing was written: it was given up while it began.
+        let savepoint = self.savepoint.take();
         let closing = runtime.spawn(async move {
-            if let Some(group) = place.as_ref() {
-                let back = group.txn.execute_raw(plain("ROLLBACK TO turn")).await;
-                if back.is_err() || group.txn.execute_raw(plain("RELEASE turn")).await.is_err() {
+            if let (Some(group), Some(name)) = (place.as_ref(), savepoint) {
+                let back = group.txn.execute_raw(plain(&format!("ROLLBACK TO {name}"))).await;
+                if let Err(error) = back {
                     *place = None;
+                    return Err(error);
                 }
             }
-            drop(close(place).await);
+            close(place).await.1
         });
         let _ = GIVEN_UP
             .try_with(|given_up| given_up.lock().unwrap_or_else(PoisonError::into_inner).push(closing));
     }
 }
 
-/// Commits what is shared and tells everybody who waits for it. Returns the place, empty.
-async fn close(mut place: Place) -> Place {
-    if let Some(group) = place.take() {
-        let committed = group.txn.commit().await;
-        for member in group.members {
-            // Who has gone meanwhile needs no answer.
-            let _ = member.send(committed.clone());
-        }
+/// Commits what is shared and tells everybody who waits for it. Returns the place, empty, and how it went.
+async fn close(mut place: Place) -> (Place, Result<(), DbErr>) {
+    let Some(group) = place.take() else { return (place, Ok(())) };
+    let committed = group.txn.commit().await;
+    for member in group.members {
+        // Who has gone meanwhile needs no answer.
+        let _ = member.send(committed.clone());
     }
-    place
+    (place, committed)
 }
 
 fn plain(sql: &str) -> Statement {

@@ -214,9 +214,77 @@ async fn what_was_seen_by_one_that_is_given_up_is_on_disk_before_it_is_told() {
     add(&first, 1).await.unwrap();
     let mut first = Box::pin(first.commit());
     assert!(poll!(&mut first).is_pending());
-    within(refused).await.unwrap();
+    within(refused).await.unwrap().unwrap();
     assert_eq!(numbers.all().await, [1]);
     within(first).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_seen_by_one_that_is_given_up_is_not_told_where_it_does_not_last() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let db = numbers.db.clone();
+    let contented = tokio::spawn(settled(async move {
+        let second = db.begin_write().await.unwrap();
+        add(&second, 1).await.unwrap_err();
+        // As SQLite does by itself when the disk is full.
+        second.execute_unprepared("ROLLBACK").await.unwrap();
+    }));
+    numbers.somebody_waits(0).await;
+    add(&first, 1).await.unwrap();
+    within(first.commit()).await.unwrap_err();
+    within(contented).await.unwrap().unwrap_err();
+    assert!(numbers.all().await.is_empty());
+}
+
+#[tokio::test]
+async fn who_stops_waiting_for_a_commit_takes_nothing_back() {
+    let numbers = Numbers::new().await;
+    let (first, _, second) = numbers.first_of_two().await;
+    let second = within(second).await.unwrap();
+    add(&second, 2).await.unwrap();
+    let mut second = Box::pin(second.commit());
+    assert!(poll!(&mut second).is_pending());
+    drop(second);
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2]);
+}
+
+#[tokio::test]
+async fn who_gives_up_while_it_begins_takes_nothing_back() {
+    let numbers = Numbers::new().await;
+    let first = numbers.db.begin_write().await.unwrap();
+    let mut second = Box::pin(numbers.db.begin_write());
+    assert!(poll!(&mut second).is_pending());
+    add(&first, 1).await.unwrap();
+    let mut first = Box::pin(first.commit());
+    assert!(poll!(&mut first).is_pending());
+    // It has the turn, and its savepoint at the most.
+    drop(poll!(&mut second));
+    drop(second);
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+    let next = within(numbers.db.begin_write()).await.unwrap();
+    add(&next, 2).await.unwrap();
+    within(next.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2]);
+}
+
+#[tokio::test]
+async fn each_goes_back_to_its_own_place() {
+    let numbers = Numbers::new().await;
+    let (first, _, second) = numbers.first_of_two().await;
+    let second = within(second).await.unwrap();
+    let (_, third) = numbers.waiter().await;
+    add(&second, 2).await.unwrap();
+    let mut second = Box::pin(second.commit());
+    assert!(poll!(&mut second).is_pending());
+    let third = within(third).await.unwrap();
+    add(&third, 3).await.unwrap();
+    drop(third);
+    within(first).await.unwrap();
+    within(second).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,7 +118,8 @@ fn again(app: &App, mark: &Mark, kept: Kept) -> Response {
     }
 }
 
-fn failed(error: Error) -> Response {
+/// The answer of an operation of which nothing lasts.
+pub(super) fn failed(error: Error) -> Response {
     let error = async_graphql::Error::from(crate::graphql::GqlError::from(error));
     Response::from_errors(vec![error.into_server_error(async_graphql::Pos::default())])
 }

@@ -177,7 +177,7 @@ impl Prepared {
         let executed = if self.kind == Kind::Mutation {
             let executed = tokio::time::timeout(deadline, settled(Box::pin(executing))).await;
             state.app.feed.ring();
-            executed
+            executed.map(|settled| settled.unwrap_or_else(|error| once::failed(error.into())))
         } else {
             tokio::time::timeout(deadline, executing).await
         };
