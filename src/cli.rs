@@ -248,7 +248,7 @@ impl From<Error> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let code = match error {
-            OpenError::UnknownKind => Self::CONFIG,
+            OpenError::UnknownKind | OpenError::Misread => Self::CONFIG,
             _ => Self::UNAVAILABLE,
         };
         Self::new(code, error.to_string())

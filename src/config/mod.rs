@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use clap::ValueEnum;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::db::DatabaseUrl;
+use crate::db::{self, DatabaseUrl};
 use crate::mail::smtp::SmtpUrl;
 use crate::tenant::ResetPolicy;
 
@@ -233,6 +233,10 @@ impl Options {
         if development && !self.listen.ip().is_loopback() {
             problems.add("GUESTLIST_LISTEN", "development listens on loopback only: use 127.0.0.1, or set GUESTLIST_ENVIRONMENT=production.");
         }
+        let database_url = self.database_url();
+        if db::is_postgres(&database_url) && db::told_apart(&database_url).is_none() {
+            problems.add("GUESTLIST_DATABASE_URL", db::MISREAD);
+        }
         let secret_key = problems.take(self.secret(development));
         for earlier in self.secret_key_previous.iter().filter(|s| weak(s)) {
             let _ = earlier;
@@ -288,7 +292,7 @@ impl Options {
             reset_url: self.reset_url.clone().unwrap_or_else(|| format!("{public_url}/reset#{{token}}")),
             public_url,
             environment,
-            database_url: self.database_url(),
+            database_url,
             data_dir: self.data_dir.clone(),
             secret_key,
             secret_key_previous: self.secret_key_previous.clone(),

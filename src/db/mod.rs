@@ -34,7 +34,9 @@ use self::write::Turns;
 
 pub use backup::BackupError;
 pub use batch::Batch;
-pub use place::{DatabaseUrl, ServeLock, name, private_file, redact, sqlite_path};
+pub use place::{
+    DatabaseUrl, MISREAD, ServeLock, is_postgres, name, private_file, redact, sqlite_path, told_apart,
+};
 pub use stamp::Stamp;
 pub use write::{WriteTransaction, settled};
 
@@ -74,6 +76,9 @@ pub enum OpenError {
     /// The URL is of no known kind.
     #[error("GUESTLIST_DATABASE_URL must begin with sqlite:// or postgres://.")]
     UnknownKind,
+    /// The URL cannot be told apart into its parts.
+    #[error("GUESTLIST_DATABASE_URL {MISREAD}")]
+    Misread,
     /// The file was written by a newer release.
     #[error(
         "the database holds migration {0}, which this binary does not know. Run the release that wrote it, or a newer one."
@@ -122,7 +127,10 @@ impl Db {
             db.stamps = Stamps::of(&path).map(Arc::new);
             return Ok(db);
         }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        if is_postgres(url) {
+            if told_apart(url).is_none() {
+                return Err(OpenError::Misread);
+            }
             let pool = Database::connect(postgres_options(url)).await.map_err(failed)?;
             return Ok(Self {
                 url: url.to_owned().into(),

@@ -47,16 +47,40 @@ pub fn name(url: &str) -> String {
     last.split('?').next().unwrap_or(last).to_owned()
 }
 
-/// The URL with its password replaced by stars.
+/// The URL with stars for its password, and without parameters, which can hold one. Of a URL that cannot be told apart into its
+/// parts nothing is left but its kind.
 #[must_use]
 pub fn redact(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            let _ = parsed.set_password(Some("***"));
-            parsed.to_string()
-        }
-        _ => url.to_owned(),
+    if sqlite_path(url).is_some() {
+        return url.to_owned();
     }
+    let Some(mut shown) = told_apart(url) else {
+        return url.split_once("://").map_or("…".to_owned(), |(kind, _)| format!("{kind}://…"));
+    };
+    shown.set_query(None);
+    if shown.password().is_some() {
+        let _ = shown.set_password(Some("***"));
+    }
+    shown.to_string()
+}
+
+/// What is wrong with a URL that [`told_apart`] cannot.
+pub const MISREAD: &str =
+    "cannot be told apart: of a user name and password, write : / ? # @ % as %3A %2F %3F %23 %40 %25.";
+
+/// Whether a URL names a PostgreSQL server.
+#[must_use]
+pub fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+/// The parts of the URL of a database server; `None` where a character of its password may stand for something else.
+#[must_use]
+pub fn told_apart(url: &str) -> Option<url::Url> {
+    let parsed = url::Url::parse(url).ok()?;
+    let rest = [Some(parsed.path()), parsed.query(), parsed.fragment()];
+    let misread = parsed.fragment().is_some() || rest.into_iter().flatten().any(|part| part.contains('@'));
+    Some(parsed).filter(|_| !misread)
 }
 
 pub(super) fn prepare_file(path: &Path) -> io::Result<()> {
@@ -115,7 +139,26 @@ mod tests {
         assert_eq!(sqlite_path("postgres://h/g"), None);
         assert_eq!(name("sqlite://data/guestlist.db"), "guestlist.db");
         assert_eq!(name("postgres://u:p@h/guests?sslmode=require"), "guests");
+    }
+
+    #[test]
+    fn no_spelling_of_a_url_shows_a_password() {
         assert_eq!(redact("postgres://u:p@h/g"), "postgres://u:***@h/g");
+        assert_eq!(redact("postgres://h/g?user=u&password=hunter2"), "postgres://h/g");
+        assert_eq!(redact("sqlite://data/guestlist.db?mode=rwc"), "sqlite://data/guestlist.db?mode=rwc");
+        for misread in [
+            "postgres://u:hun#ter2@h/g",
+            "postgres://u:12#hunter2@h/g",
+            "postgres://u:12?hunter2@h/g",
+            "postgresql://u:12/hunter2@h/g",
+            "postgres://u:hun ter2@h/g:x",
+            "hunter2",
+        ] {
+            let shown = redact(misread);
+            assert!(!shown.contains("ter2") && !shown.contains("12"), "{misread}: {shown}");
+        }
+        assert!(told_apart("postgres://u:hun%23ter2@h:5432/g?sslmode=require").is_some());
+        assert!(told_apart("postgres://u:hun#ter2@h/g").is_none());
     }
 
     #[test]
