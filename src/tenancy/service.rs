@@ -152,9 +152,17 @@ pub async fn delete_tenant(app: &App, actor: &Actor, id: TenantId, slug: &str) -
 /// # Errors
 /// Whatever the database says; each tenant is erased whole or not at all.
 pub async fn erase_deleted(app: &App) -> Result<usize> {
-    let due = tenant::service::deleted_before(app.db.reader(), app.clock.now() - GRACE).await?;
+    let before = app.clock.now() - GRACE;
+    let due = tenant::service::deleted_before(app.db.reader(), before).await?;
+    let mut erased = 0;
     for tenant in &due {
         let txn = app.db.begin_long_write().await?;
+        tenant::service::lock(&txn, tenant.id).await?;
+        // It may have been opened again, or erased by another worker, while others were erased.
+        let present = tenant::service::find(&txn, tenant.id).await?;
+        if !present.is_some_and(|tenant| tenant.deleted_at.is_some_and(|at| at <= before)) {
+            continue;
+        }
         invitation::service::erase(&txn, tenant.id).await?;
         outbox::service::erase(&txn, tenant.id).await?;
         webhook::service::erase(&txn, tenant.id).await?;
@@ -162,11 +170,12 @@ pub async fn erase_deleted(app: &App) -> Result<usize> {
         membership::service::erase(&txn, tenant.id).await?;
         role::service::erase(&txn, tenant.id).await?;
         tenant::service::erase(&txn, tenant.id).await?;
-        let erased = NewEvent::of(EventKind::TenantErased, None, Subject::Tenant(tenant.id));
-        event::service::record(app, &txn, &Actor::operator(), erased).await?;
+        let event = NewEvent::of(EventKind::TenantErased, None, Subject::Tenant(tenant.id));
+        event::service::record(app, &txn, &Actor::operator(), event).await?;
         txn.commit().await?;
+        erased += 1;
     }
-    Ok(due.len())
+    Ok(erased)
 }
 
 async fn locked(db: &impl ConnectionTrait, id: TenantId) -> Result<Tenant> {
