@@ -232,6 +232,9 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(_) => Self::Overloaded(Duration::from_secs(1)),
+            other if is_unstorable(&other) => {
+                Self::refused(ErrorCode::BadUserInput, "Text cannot hold the character U+0000.")
+            }
             other if passes(&other) => {
                 tracing::warn!(cause = ?other, "the database gave a statement up");
                 Self::Overloaded(Duration::from_secs(1))
@@ -239,6 +242,16 @@ impl From<DbErr> for Error {
             other => Self::internal(other),
         }
     }
+}
+
+/// Whether a text holds what PostgreSQL has no place for: `character_not_in_repertoire`, `untranslatable_character`.
+fn is_unstorable(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    let code = cause.as_database_error().and_then(|refused| refused.code());
+    code.is_some_and(|code| ["22021", "22P05"].contains(&&*code))
 }
 
 /// Whether the same request may succeed in a moment: the statement lost a race or its time, or the database is going

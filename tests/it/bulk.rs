@@ -191,6 +191,41 @@ async fn the_same_list_twice_at_once_invites_everybody_once() {
     assert_eq!(app.number("SELECT COUNT(*) FROM invitation WHERE status = 'pending'").await, 50);
 }
 
+#[tokio::test]
+async fn a_character_that_cannot_be_stored_is_refused_where_it_stands() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let rows = json!([
+        { "email": "ann@x.test" },
+        { "email": "bob@x.test", "metadata": { "deep": [{ "a": "\0" }] } },
+        { "email": "cat@x.test", "metadata": { "\0": 1 } },
+        { "email": "dan@x.test", "name": "D\0" },
+        { "email": "eve@x.test", "note": "E\0" },
+        { "email": "fay@x.test", "roleKey": "member\0" },
+    ]);
+    let payload = many(&owner, rows, false).await;
+    let outcomes: Vec<&str> =
+        payload["results"].as_array().unwrap().iter().map(|r| r["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes[0], "INVITED", "{payload}");
+    assert_eq!(outcomes[1..5], ["INVALID_ROW"; 4], "{payload}");
+    assert_eq!(outcomes[5], "ROLE_NOT_ALLOWED");
+    let tenant = owner.me().await["activeMembership"]["tenant"]["id"].clone();
+    let questions = [
+        "query($t: ID!, $x: String!) { tenant(by: { id: $t }) { members(filter: { search: $x }) { totalCount } } }",
+        "query($t: ID!, $x: String!) { invitations(tenantId: $t, filter: { emailContains: $x }) { totalCount } }",
+        "query($t: ID!, $x: String!) { invitations(tenantId: $t, filter: { roleKey: [$x] }) { totalCount } }",
+        "query($t: ID!, $x: String!) { events(tenantId: $t, filter: { kind: [$x] }) { totalCount } }",
+        "mutation($t: ID!, $x: String!) { invite(input: { tenantId: $t, email: \"gil@x.test\", roleKey: $x }) { userErrors { code } } }",
+    ];
+    for question in questions {
+        let answer = owner.ask(question, json!({ "t": tenant, "x": "a\0b" })).await;
+        let code = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none");
+        assert!(["none", "BAD_USER_INPUT"].contains(&code), "{question}: {answer}");
+    }
+    app.tick().await;
+    app.mails().await;
+}
+
 #[test]
 fn a_file_of_people_is_invited_from_the_command_line() {
     let folder = tempfile::tempdir().unwrap();

@@ -34,6 +34,7 @@ mod mirrored;
 mod models;
 mod node;
 mod once;
+mod overlaps;
 mod pages;
 mod platform;
 mod preview;

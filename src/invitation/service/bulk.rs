@@ -129,7 +129,8 @@ pub async fn invite_rows(
     // The unique index decides between two at the same instant; the other one looks again.
     for _ in 0..3 {
         let txn = app.db.begin_long_write().await?;
-        tenant::service::hold(&txn, tenant_id).await?;
+        // Whoever else invites waits: what is counted for the first row holds for the last.
+        tenant::service::lock(&txn, tenant_id).await?;
         let (tenant, authority) = membership::service::authority(&txn, actor, tenant_id).await?;
         authority.require(Permission::Invite)?;
         tenant::service::require_active(&tenant)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 
 use crate::actor::{Actor, Authority};
@@ -26,6 +26,9 @@ use crate::{membership, tenant, text};
 const METADATA_MAX: usize = 4_096;
 /// Shortest lifetime of an invitation.
 const LIFETIME_MIN: TimeDelta = TimeDelta::minutes(5);
+
+/// So many invitations of a tenant may be under way in other transactions while one is counted.
+const AT_ONCE: u64 = 256;
 
 /// How the link reaches the invitee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +135,8 @@ pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, 
         match invite_in(app, &txn, actor, &authority, &checked, &input.role_key).await {
             Err(refused) if Unique::behind(&refused.error) == Some(Unique::PendingInvitation) => {}
             Err(refused) => return Err(refused),
-            Ok(invited) => {
+            Ok(None) => {}
+            Ok(Some(invited)) => {
                 txn.commit().await?;
                 app.mail_waiting.notify_one();
                 return Ok(invited);
@@ -155,7 +159,8 @@ pub async fn invite_owner(
 ) -> Result<Model, Refused> {
     let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
     let checked = check(app, &Invite::plain(Some(tenant_id), email, role::OWNER))?;
-    Ok(invite_in(app, db, actor, &authority, &checked, role::OWNER).await?.invitation)
+    let invited = invite_in(app, db, actor, &authority, &checked, role::OWNER).await?;
+    Ok(invited.ok_or_else(|| Error::internal("a tenant that is being made has an invitation"))?.invitation)
 }
 
 pub(super) fn check(app: &App, input: &Invite) -> Result<Checked> {
@@ -177,11 +182,24 @@ fn check_metadata(value: &Value) -> Result<Value> {
     if !value.is_object() {
         return Err(Error::bad_input("metadata", "Metadata is a JSON object."));
     }
+    // PostgreSQL can keep it nowhere.
+    if holds_nul(value) {
+        return Err(Error::bad_input("metadata", "Metadata cannot hold the character U+0000."));
+    }
     let size = serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len());
     if size > METADATA_MAX {
         return Err(Error::bad_input("metadata", "Metadata has at most 4096 bytes as compact JSON."));
     }
     Ok(value.clone())
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
 }
 
 fn check_lifetime(app: &App, seconds: Option<i32>) -> Result<TimeDelta> {
@@ -195,6 +213,7 @@ fn check_lifetime(app: &App, seconds: Option<i32>) -> Result<TimeDelta> {
     Ok(lifetime)
 }
 
+/// Invites; `None` when what stood in the way was decided meanwhile, and everything is to be looked at anew.
 async fn invite_in(
     app: &App,
     db: &impl ConnectionTrait,
@@ -202,7 +221,7 @@ async fn invite_in(
     authority: &Authority,
     input: &Checked,
     role_key: &str,
-) -> Result<Invited, Refused> {
+) -> Result<Option<Invited>, Refused> {
     let tenant_id = authority.tenant_id;
     let prospect = model::prospect(db, tenant_id, role_key, &input.email).await?;
     let role = prospect.as_ref().and_then(|prospect| prospect.role(tenant_id));
@@ -215,14 +234,13 @@ async fn invite_in(
         let already = Error::refused(ErrorCode::AlreadyMember, "This person is a member already.");
         return Err(already.at("email").into());
     }
-    if prospect.is_pending
-        && let Some(pending) = model::pending(db, tenant_id, &input.email).await?
-    {
+    if prospect.is_pending {
+        let Some(pending) = model::pending(db, tenant_id, &input.email).await? else { return Ok(None) };
         let now = app.clock.now();
         if pending.status_at(now) == InvitationStatus::Expired {
             super::expire::record(app, db, actor, &pending).await?;
         } else if pending.role_id == role.id {
-            return Ok(Invited { invitation: pending, created: false, link: None });
+            return Ok(Some(Invited { invitation: pending, created: false, link: None }));
         } else if input.on_conflict == OnConflict::Keep {
             let message =
                 "An invitation with another role is pending; cancel it first, or set onConflict to REPLACE.";
@@ -237,19 +255,32 @@ async fn invite_in(
                 accepted_by: None,
                 at: now,
             };
-            super::decide::apply(app, db, actor, &pending, superseded).await?;
+            if !super::decide::apply(app, db, actor, &pending, superseded).await? {
+                return Ok(None);
+            }
         }
     }
     if prospect.pending.unsigned_abs() >= u64::from(app.config.limits.pending_per_tenant) {
-        require_room(app, db, tenant_id).await?;
+        require_room(app, db, tenant_id, 0).await?;
     }
-    Ok(insert(app, db, actor, tenant_id, input, &role).await?)
+    let invited = insert(app, db, actor, tenant_id, input, &role).await?;
+    // Whoever counted at the same moment has waited for this tenant's quota, and counts again.
+    let near = prospect.pending.unsigned_abs() + AT_ONCE >= u64::from(app.config.limits.pending_per_tenant);
+    if near && db.get_database_backend() == DbBackend::Postgres {
+        require_room(app, db, tenant_id, 1).await?;
+    }
+    Ok(Some(invited))
 }
 
-/// Refuses one more pending invitation than a tenant may have.
-pub(super) async fn require_room(app: &App, db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+/// Refuses one more pending invitation than a tenant may have; `made` of those that are counted are the caller's own.
+pub(super) async fn require_room(
+    app: &App,
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    made: u64,
+) -> Result<()> {
     let most = app.config.limits.pending_per_tenant;
-    if model::room(db, tenant, (u64::from(most), 1), app.clock.now()).await? > 0 {
+    if model::room(db, tenant, (u64::from(most) + made, 1), app.clock.now()).await? > 0 {
         return Ok(());
     }
     let message = format!(
