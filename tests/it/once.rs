@@ -176,3 +176,26 @@ async fn no_secret_and_no_key_is_kept() {
     app.tick().await;
     app.mails().await;
 }
+
+#[tokio::test]
+async fn what_somebody_typed_is_answered_again_whatever_it_looks_like() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let invite = "mutation I($input: InviteInput!) {
+        invite(input: $input) { invitation { email name note } userErrors { code } } }";
+    let input =
+        json!({ "email": "gl_inv_ann@x.test", "name": "eyJa.b.c", "note": "gl_ref_hello whsec_ gl_inv_" });
+    let first = send(&owner, "one", invite, input.clone()).await.json();
+    assert_eq!(first["data"]["invite"]["invitation"]["name"], "eyJa.b.c", "{first}");
+    assert_eq!(send(&owner, "one", invite, input).await.json(), first);
+
+    let switch = "mutation S($input: SwitchTenantInput!) {
+        switchTenant(input: $input) { accessToken membership { tenant { slug } } userErrors { code } } }";
+    let tenant = owner.me().await["activeMembership"]["tenant"]["id"].clone();
+    let mut first = send(&owner, "two", switch, json!({ "tenantId": tenant })).await.json();
+    assert!(first["data"]["switchTenant"]["accessToken"].take().is_string(), "{first}");
+    assert_eq!(first["data"]["switchTenant"]["membership"]["tenant"]["slug"], "acme");
+    assert_eq!(send(&owner, "two", switch, json!({ "tenantId": tenant })).await.json(), first);
+    app.tick().await;
+    app.mails().await;
+}

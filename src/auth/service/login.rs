@@ -1,11 +1,13 @@
 //! Signing in with address and password.
 
 use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Tokens, begin_session, principal_of, tokens};
 use crate::actor::{Actor, Principal};
 use crate::app::App;
+use crate::auth::model::session;
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::TenantId;
@@ -25,6 +27,19 @@ pub struct Login {
     pub tokens: Tokens,
     /// Who it speaks for.
     pub principal: Principal,
+}
+
+impl Login {
+    /// A session that has just begun, in the transaction that began it.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn of(app: &App, db: &impl ConnectionTrait, session: &session::Model) -> Result<Self> {
+        let tokens = tokens(app, db, session).await?;
+        let principal = principal_of(app, db, session.id).await?;
+        let principal = principal.ok_or_else(|| Error::internal("a session ended as it began"))?;
+        Ok(Self { tokens, principal })
+    }
 }
 
 /// Signs in. Answers alike, in words and in time, whether or not there is such an account.
@@ -61,11 +76,9 @@ pub async fn login(
     }
     let tenant_id = choose_tenant(&txn, &user, tenant_id).await?;
     let session = begin_session(app, &txn, &actor.origin, &user, tenant_id).await?;
-    let tokens = tokens(app, &txn, &session).await?;
-    let principal = principal_of(app, &txn, session.id).await?;
+    let login = Login::of(app, &txn, &session).await?;
     txn.commit().await?;
-    let principal = principal.ok_or_else(|| Error::internal("a session ended as it began"))?;
-    Ok(Login { tokens, principal })
+    Ok(login)
 }
 
 /// Counts the attempt against the address and the client's network, or refuses it and counts nothing.
@@ -102,7 +115,7 @@ async fn rehash(app: &App, user: &User, password: &SecretString) -> Option<Strin
 
 /// The tenant asked for; else the one used last, else the one joined first.
 async fn choose_tenant(
-    db: &impl sea_orm::ConnectionTrait,
+    db: &impl ConnectionTrait,
     user: &User,
     named: Option<TenantId>,
 ) -> Result<Option<TenantId>> {

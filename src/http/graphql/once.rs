@@ -27,8 +27,10 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const KEPT: TimeDelta = TimeDelta::hours(24);
 /// Longest key in bytes.
 const KEY_MAX: usize = 255;
-/// What other secrets than tokens of a session hold: they are left out.
+/// How other secrets than tokens of a session begin: they are left out.
 const SECRETS: [&str; 4] = ["gl_inv_", "gl_rst_", "gl_set_", "whsec_"];
+/// How many characters such a secret has at least: what begins like one and is shorter was typed by somebody.
+const SECRET_MIN: usize = 32;
 
 /// The key that a request names, if it names one.
 ///
@@ -124,24 +126,47 @@ pub(super) fn failed(error: Error) -> Response {
     Response::from_errors(vec![error.into_server_error(async_graphql::Pos::default())])
 }
 
-/// Whether a text is a token that is good by itself: a refresh token, or a JWT.
-fn is_bearer(text: &str) -> bool {
-    text.starts_with("gl_ref_") || (text.starts_with("eyJ") && text.matches('.').count() == 2)
+/// Whether a text holds a secret that begins like this.
+fn holds(text: &str, prefix: &str) -> bool {
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || "-_+/=".contains(*c);
+    text.match_indices(prefix)
+        .any(|(at, _)| text[at + prefix.len()..].chars().take_while(is_part).count() >= SECRET_MIN)
 }
 
-/// An answer as it may be kept: links and secrets are null, as they are to whoever asks later, and so is whatever holds a token
-/// that is good by itself.
-fn without_secrets(value: &Value) -> Value {
+/// Whether a text is a token that is good by itself: a refresh token, or a JWT (RFC 7519).
+fn is_bearer(text: &str) -> bool {
+    let is_jwt = || text.matches('.').count() == 2 && jsonwebtoken::decode_header(text).is_ok();
+    (text.starts_with("gl_ref_") && holds(text, "gl_ref_")) || is_jwt()
+}
+
+/// An answer as it may be kept: links and secrets are null, as they are to whoever asks later. Of a token that is good by itself the
+/// object that holds it is null; a payload, whose fields can all be, loses the field alone.
+fn without_secrets(answer: &Value) -> Value {
+    let Value::Object(payloads) = answer else { return censored(answer) };
+    let payload = |value: &Value| match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .map(|(name, value)| (name.clone(), if bears(value) { Value::Null } else { censored(value) }))
+                .collect(),
+        ),
+        other => censored(other),
+    };
+    Value::Object(payloads.iter().map(|(name, value)| (name.clone(), payload(value))).collect())
+}
+
+fn bears(value: &Value) -> bool {
+    matches!(value, Value::String(text) if is_bearer(text))
+}
+
+fn censored(value: &Value) -> Value {
     match value {
+        Value::Object(fields) if fields.values().any(bears) => Value::Null,
         Value::Object(fields) => {
-            let bears = |value: &Value| matches!(value, Value::String(text) if is_bearer(text));
-            if fields.values().any(bears) {
-                return Value::Null;
-            }
-            Value::Object(fields.iter().map(|(name, value)| (name.clone(), without_secrets(value))).collect())
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), censored(value))).collect())
         }
-        Value::List(values) => Value::List(values.iter().map(without_secrets).collect()),
-        Value::String(text) if SECRETS.iter().any(|secret| text.contains(secret)) => Value::Null,
+        Value::List(values) => Value::List(values.iter().map(censored).collect()),
+        Value::String(text) if SECRETS.iter().any(|secret| holds(text, secret)) => Value::Null,
         other => other.clone(),
     }
 }

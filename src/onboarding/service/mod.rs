@@ -4,6 +4,7 @@ mod setup;
 
 use crate::actor::Actor;
 use crate::app::App;
+use crate::db::WriteTransaction;
 use crate::error::{Error, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::invitation::Invitation;
@@ -41,13 +42,27 @@ pub async fn create_tenant(
         return Err(Error::Forbidden("Only platform administrators make tenants for others."));
     }
     let txn = app.db.begin_write().await?;
-    let tenant = tenant::service::insert(app, &txn, name, slug).await?;
-    let owner = role::service::insert_built_in(app, &txn, tenant.id).await?;
+    let created = create_in(app, &txn, actor, name, slug, owner_email).await?;
+    txn.commit().await?;
+    app.mail_waiting.notify_one();
+    Ok(created)
+}
+
+async fn create_in(
+    app: &App,
+    txn: &WriteTransaction,
+    actor: &Actor,
+    name: &str,
+    slug: &str,
+    owner_email: Option<&str>,
+) -> Result<Created> {
+    let tenant = tenant::service::insert(app, txn, name, slug).await?;
+    let owner = role::service::insert_built_in(app, txn, tenant.id).await?;
     let created = NewEvent::of(EventKind::TenantCreated, Some(tenant.id), Subject::Tenant(tenant.id));
-    event::service::record(app, &txn, actor, created).await?;
+    event::service::record(app, txn, actor, created).await?;
     let invitation = match (owner_email, actor.user_id()) {
         (Some(email), _) => {
-            let invited = invitation::service::invite_owner(app, &txn, actor, tenant.id, email).await;
+            let invited = invitation::service::invite_owner(app, txn, actor, tenant.id, email).await;
             let refused = |refused: invitation::Refused| match refused.error {
                 Error::Refused(mut refusal) => {
                     refusal.path = vec!["ownerEmail".to_owned()];
@@ -58,22 +73,20 @@ pub async fn create_tenant(
             Some(invited.map_err(refused)?)
         }
         (None, Some(user_id)) => {
-            let (membership, _) = membership::service::join(app, &txn, tenant.id, user_id, owner.id).await?;
+            let (membership, _) = membership::service::join(app, txn, tenant.id, user_id, owner.id).await?;
             let joined = NewEvent::of(
                 EventKind::MembershipCreated,
                 Some(tenant.id),
                 Subject::Membership(membership.id),
             )
             .with(serde_json::json!({ "roleKey": owner.key }));
-            event::service::record(app, &txn, actor, joined).await?;
-            auth::service::adopt_tenant(&txn, actor, tenant.id).await?;
+            event::service::record(app, txn, actor, joined).await?;
+            auth::service::adopt_tenant(txn, actor, tenant.id).await?;
             None
         }
         (None, None) => {
             return Err(Error::bad_input("ownerEmail", "Name the address of the tenant's owner."));
         }
     };
-    txn.commit().await?;
-    app.mail_waiting.notify_one();
     Ok(Created { tenant, invitation })
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::create_tenant;
+use super::create_in;
 use crate::actor::{Actor, Origin};
 use crate::app::App;
 use crate::auth::service::{self as auth, Login};
@@ -48,7 +48,7 @@ pub async fn setup_link(app: &App) -> Result<Option<String>> {
     Ok(Some(format!("{}/setup#{token}", app.config.public_url)))
 }
 
-/// Makes the first administrator and the first tenant, and signs in. Of several at once one succeeds.
+/// Makes the first administrator and the first tenant, and signs in: all of it or nothing. Of several at once one succeeds.
 ///
 /// # Errors
 /// `TOKEN_INVALID`, `TOKEN_EXPIRED`, `RATE_LIMITED` for guesses; `ALREADY_ACCEPTED` once there is an administrator;
@@ -72,10 +72,14 @@ pub async fn set_up(app: &App, origin: Origin, first: FirstSteps) -> Result<Logi
         let message = "Somebody has set this service up already. Sign in.";
         return Err(Error::refused(ErrorCode::AlreadyAccepted, message));
     }
-    user::service::insert_superuser(app, &txn, new).await?;
+    let user = user::service::insert_superuser(app, &txn, new).await?;
+    let mut session = auth::begin_session(app, &txn, &stranger.origin, &user, None).await?;
+    let login = Login::of(app, &txn, &session).await?;
+    let actor = Actor::user(login.principal, stranger.origin);
+    let created = create_in(app, &txn, &actor, &first.tenant_name, &first.slug, None).await?;
+    // The session has come to speak for the tenant.
+    session.tenant_id = Some(created.tenant.id);
+    let login = Login::of(app, &txn, &session).await?;
     txn.commit().await?;
-    let login = auth::login(app, &stranger, &first.email, &first.password, None).await?;
-    let actor = Actor::user(login.principal.clone(), stranger.origin.clone());
-    create_tenant(app, &actor, &first.tenant_name, &first.slug, None).await?;
     Ok(login)
 }
