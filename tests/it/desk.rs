@@ -101,6 +101,8 @@ async fn downloads_hold_every_row_and_nothing_that_a_spreadsheet_executes() {
         .collect();
     owner.mutate("inviteMany", "invited", json!({ "rows": rows })).await;
     let mut browser = Browser::signed_in(&app, "owner@acme.test").await;
+    let refused = browser.get("/console/invitations.csv?status=NOPE").await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
     let file = browser.get("/console/invitations.csv").await;
     assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(file.header("content-disposition"), "attachment; filename=\"invitations.csv\"");

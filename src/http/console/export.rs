@@ -7,6 +7,7 @@ use poem::{Body, Request, Response, handler};
 use serde_json::{Value, json};
 
 use super::list::{EVENT_LIST, INVITATION_LIST, List, MEMBER_LIST, tenant_of};
+use super::visit::status_of;
 use super::{State, Visit, see};
 use crate::actor::Actor;
 use crate::graphql::SessionCookie;
@@ -103,7 +104,7 @@ async fn export(
     let mut rows = Box::pin(rows(reading));
     let first = match rows.try_next().await {
         Ok(first) => first.unwrap_or_default(),
-        Err(problem) => return visit.failed(StatusCode::FORBIDDEN, &problem.to_string()),
+        Err(Problem(status, message)) => return visit.failed(status, &message),
     };
     let text = stream::iter([Ok(first)]).chain(rows);
     let mut response =
@@ -116,8 +117,23 @@ async fn export(
     response
 }
 
+/// Why a list cannot be read, and the status of a page that says so.
+struct Problem(StatusCode, String);
+
+impl From<Problem> for std::io::Error {
+    fn from(Problem(_, message): Problem) -> Self {
+        Self::other(message)
+    }
+}
+
+impl From<csv::Error> for Problem {
+    fn from(error: csv::Error) -> Self {
+        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
 /// Lines of CSV, a page of the list at a time.
-fn rows(reading: Reading) -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send {
+fn rows(reading: Reading) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send {
     stream::try_unfold(reading, async |mut reading| {
         if reading.done {
             return Ok(None);
@@ -125,11 +141,12 @@ fn rows(reading: Reading) -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send
         let (actor, cookie) = (reading.actor.clone(), SessionCookie::default());
         let ran =
             graphql::inside(&reading.state, actor, cookie, reading.operation, reading.variables.clone());
-        let response = ran.await.ok_or_else(|| std::io::Error::other("The list took too long to read."))?;
+        let late = || "The list took too long to read.".to_owned();
+        let response = ran.await.ok_or_else(|| Problem(StatusCode::SERVICE_UNAVAILABLE, late()))?;
         if let Some(error) = response.errors.first() {
-            return Err(std::io::Error::other(error.message.clone()));
+            return Err(Problem(status_of(&response), error.message.clone()));
         }
-        let data = serde_json::to_value(&response.data).map_err(std::io::Error::other)?;
+        let data = serde_json::to_value(&response.data).unwrap_or_default();
         let page = data.pointer(reading.connection).unwrap_or(&Value::Null);
         let mut writer = csv::Writer::from_writer(Vec::new());
         if reading.titles {
@@ -142,7 +159,7 @@ fn rows(reading: Reading) -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send
         }
         reading.done = page["pageInfo"]["hasNextPage"] != true;
         reading.variables["after"] = page["pageInfo"]["endCursor"].clone();
-        let text = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
+        let text = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
         Ok(Some((text, reading)))
     })
 }

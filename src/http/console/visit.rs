@@ -280,7 +280,7 @@ impl<'r> Visit<'r> {
 }
 
 /// The status of a page that says what an operation refused.
-fn status_of(response: &async_graphql::Response) -> StatusCode {
+pub(super) fn status_of(response: &async_graphql::Response) -> StatusCode {
     let extensions = response.errors.first().and_then(|error| error.extensions.as_ref());
     match extensions.and_then(|extensions| extensions.get("code")) {
         Some(async_graphql::Value::String(code)) => match code.as_str() {
