@@ -13,7 +13,7 @@ use crate::db::once;
 use crate::error::Result;
 use crate::outbox::MailKind;
 use crate::telemetry::metrics;
-use crate::{event, invitation, limits, outbox, password_reset, platform, tenancy, webhook};
+use crate::{auth, event, invitation, limits, outbox, password_reset, platform, tenancy, webhook};
 
 type Run = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
@@ -63,6 +63,7 @@ pub const TASKS: &[Task] = &[
     every(3_600, "tend-webhooks", |app| Box::pin(tend_webhooks(app))),
     every(3_600, "log-event-heads", |app| Box::pin(log_event_heads(app))),
     every(600, "prune-limits", |app| Box::pin(prune(app))),
+    every(3_600, "forget-sessions", |app| Box::pin(forget_sessions(app))),
     every(60, RECORD_JOBS, |app| Box::pin(record_jobs(app))),
 ];
 
@@ -132,6 +133,14 @@ async fn log_event_heads(app: App) -> Result<()> {
 async fn prune(app: App) -> Result<()> {
     once::prune(app.db.writer(), app.clock.now()).await?;
     limits::prune(&app).await
+}
+
+async fn forget_sessions(app: App) -> Result<()> {
+    let forgotten = auth::service::forget_ended(&app).await?;
+    if forgotten > 0 {
+        tracing::info!(forgotten, "sessions that ended long ago were forgotten");
+    }
+    Ok(())
 }
 
 async fn record_jobs(app: App) -> Result<()> {

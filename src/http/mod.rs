@@ -11,6 +11,7 @@ pub mod gate;
 mod graphql;
 mod health;
 mod metrics;
+mod page_session;
 mod pages;
 mod server;
 mod session_cookie;
@@ -120,5 +121,7 @@ pub fn endpoint_over(
     if captures_mail(&app.config) {
         routes = routes.at("/dev/mail", get(pages::dev_mail)).at("/dev/mail.json", get(pages::dev_mail_json));
     }
-    Ok(wrap::Wrap::new(app.clone(), routes.data(state).into_endpoint().boxed()).boxed())
+    let routes = routes.data(state.clone()).into_endpoint().map_to_response().boxed();
+    let pages = page_session::PageSession::new(state, routes);
+    Ok(wrap::Wrap::new(app.clone(), pages.boxed()).boxed())
 }

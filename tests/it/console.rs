@@ -1,5 +1,6 @@
 //! The pages that have a session, in process: who sees what, what a form of another site can do, what a wrong one says.
 
+use chrono::TimeDelta;
 use poem::Request;
 use poem::http::Method;
 use serde_json::json;
@@ -39,7 +40,16 @@ async fn the_printed_link_makes_the_first_administrator_once() {
     assert!(!refused.text.contains(PASSWORD), "a password is never sent back");
     let refused = browser.post("/setup", &first(&token, "No Slug!")).await;
     assert_eq!(refused.status, 422, "{}", refused.text);
-    assert_eq!(app.number("SELECT COUNT(*) FROM \"user\"").await, 0, "nothing is half done");
+    let operator = guestlist::actor::Actor::operator();
+    let owner = Some("owner@taken.test");
+    let taken = guestlist::onboarding::service::create_tenant(&app.app, &operator, "Taken", "taken", owner);
+    taken.await.unwrap();
+    let refused = browser.post("/setup", &first(&token, "taken")).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(refused.text.contains("slug") && browser.cookie.is_empty(), "{}", refused.text);
+    for table in ["\"user\"", "session"] {
+        assert_eq!(app.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "nothing is half done");
+    }
 
     let made = browser.post("/setup", &first(&token, "acme")).await;
     assert_eq!((made.status, made.header("location")), (303, "/console"), "{}", made.text);
@@ -238,4 +248,48 @@ async fn a_list_is_looked_at_before_it_is_sent() {
     assert_eq!(refused.status, 422, "{}", refused.text);
     app.tick().await;
     app.mails().await;
+}
+
+#[tokio::test]
+async fn the_cookie_of_the_pages_is_exchanged_once_in_a_while_and_the_session_goes_on() {
+    let app = TestApp::new().await;
+    app.owner().await;
+    let mut browser = Browser::signed_in(&app, "owner@acme.test").await;
+    let first = browser.cookie.clone();
+    app.advance(TimeDelta::minutes(59));
+    assert_eq!(browser.get("/console").await.header("set-cookie"), "");
+    app.advance(TimeDelta::minutes(1));
+    let mut tab = Browser::new(&app);
+    tab.cookie.clone_from(&first);
+    let reply = browser.get("/console/members").await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert!(reply.header("set-cookie").contains("; Max-Age=1209600; "), "{}", reply.header("set-cookie"));
+    assert_ne!(browser.cookie, first);
+    // Another tab asked at the same moment.
+    assert_eq!(tab.get("/console").await.status, 200);
+    tab.cookie.clone_from(&first);
+    let form = tab.post("/account/name", &[("name", "Olive")]).await;
+    assert_eq!((form.status, form.header("location")), (303, "/account?done=saved"), "{}", form.text);
+    for _ in 0..20 {
+        app.advance(TimeDelta::days(1));
+        assert_eq!(browser.get("/console").await.status, 200, "a session that is used goes on");
+    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM event WHERE kind = 'session.reuse_detected'").await, 0);
+}
+
+#[tokio::test]
+async fn t20_a_token_that_was_taken_out_of_the_cookie_and_exchanged_ends_the_session() {
+    let app = TestApp::new().await;
+    let thief = app.owner().await;
+    let mut victim = Browser::signed_in(&app, "owner@acme.test").await;
+    let stolen = victim.cookie.split_once('=').unwrap().1.to_owned();
+    let next = thief.refresh_with(&stolen).await["tokens"]["refreshToken"].as_str().unwrap().to_owned();
+    assert_eq!(victim.get("/console").await.status, 200, "it may have been a request of the victim's own");
+    app.advance(TimeDelta::seconds(10));
+    assert_eq!(victim.get("/console").await.status, 303);
+    let refused = thief.refresh_with(&next).await;
+    assert_eq!(refused["userErrors"][0]["code"], "TOKEN_INVALID", "{refused}");
+    assert_eq!(app.number("SELECT COUNT(*) FROM event WHERE kind = 'session.reuse_detected'").await, 1);
+    assert_eq!(victim.get("/console").await.status, 303);
+    assert_eq!(app.number("SELECT COUNT(*) FROM event WHERE kind = 'session.reuse_detected'").await, 1);
 }

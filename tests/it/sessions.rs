@@ -331,3 +331,22 @@ async fn reuse_is_detected_in_a_suspended_tenant_too() {
     app.sql("UPDATE tenant SET status = 'active'").await;
     assert_eq!(owner.me().await, Value::Null, "the session is ended");
 }
+
+#[tokio::test]
+async fn sessions_that_ended_long_ago_are_forgotten_but_for_the_latest_of_each_user() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    for _ in 0..3 {
+        app.signed_in("owner@acme.test").await;
+    }
+    let root = app.superuser().await;
+    app.advance(TimeDelta::days(119));
+    let sessions = "SELECT COUNT(*) FROM session";
+    assert_eq!(guestlist::auth::service::forget_ended(&app.app).await.unwrap(), 0);
+    app.advance(TimeDelta::days(1));
+    assert_eq!(guestlist::auth::service::forget_ended(&app.app).await.unwrap(), 3);
+    assert_eq!(app.number(sessions).await, 2, "when somebody signed in last can still be told");
+    drop((owner, root));
+    app.signed_in("owner@acme.test").await;
+    assert_eq!(guestlist::auth::service::forget_ended(&app.app).await.unwrap(), 1);
+}

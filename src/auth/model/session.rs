@@ -4,7 +4,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, Func};
-use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, Statement};
 
 use crate::clock::Instant;
 use crate::id::{SessionId, TenantId, UserId};
@@ -102,6 +102,21 @@ pub(in crate::auth) async fn summaries(
         .into_tuple()
         .all(db)
         .await
+}
+
+/// Forgets at most so many sessions that ended before a moment, but for the latest of each user, and says how many.
+pub(in crate::auth) async fn forget_ended(
+    db: &impl ConnectionTrait,
+    before: Instant,
+    most: u32,
+) -> Result<u64, DbErr> {
+    let forget = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "DELETE FROM session WHERE id IN (SELECT ended.id FROM session ended WHERE ended.ends_at <= $1 \
+         AND EXISTS (SELECT 1 FROM session later WHERE later.user_id = ended.user_id AND later.id > ended.id) LIMIT $2)",
+        [Value::from(before), Value::from(i64::from(most))],
+    );
+    Ok(db.execute_raw(forget).await?.rows_affected())
 }
 
 /// Moves the counter from `counter` to the next one, if the session lives and that is where it stands; the session as it is

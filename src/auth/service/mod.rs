@@ -3,10 +3,12 @@
 pub mod access;
 mod login;
 mod logout;
+mod page;
 mod refresh;
 mod seen;
 mod switch;
 
+use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;
 
 use super::model::{principal, session};
@@ -23,6 +25,7 @@ use crate::{membership, user};
 
 pub use login::{Login, login};
 pub use logout::{go_on_alone, logout, logout_all, revoke_all, revoke_session, revoke_user_sessions};
+pub use page::{authenticate_page, renew_page};
 pub use refresh::refresh;
 pub use seen::Seen;
 pub use switch::{Switched, switch_tenant};
@@ -75,20 +78,6 @@ pub async fn of_session(app: &App, id: SessionId, origin: Origin) -> Result<Acto
         Some(principal) => Actor::user(principal, origin),
         None => Actor::stranger(origin),
     })
-}
-
-/// Makes an actor of the refresh token that a browser keeps in its cookie, for pages that the service renders itself. The
-/// token is looked at and not exchanged.
-///
-/// # Errors
-/// Whatever the database says; a token that is no good is no error.
-pub async fn authenticate_page(app: &App, token: Option<&str>, origin: Origin) -> Result<Actor> {
-    let opened = token.and_then(|token| app.keys.open(TokenKind::Refresh, token));
-    let Some(opened) = opened else { return Ok(Actor::stranger(origin)) };
-    let id = SessionId::from(opened.id);
-    let row = session::find(app.db.reader(), id).await?;
-    let present = row.is_some_and(|row| row.refresh_counter == i64::from(opened.generation));
-    if present { of_session(app, id, origin).await } else { Ok(Actor::stranger(origin)) }
 }
 
 /// Who a session speaks for now; `None` when it has ended or its user is suspended.
@@ -231,6 +220,27 @@ pub async fn sessions(app: &App, user: UserId) -> Result<Vec<session::Model>> {
 /// Whatever the database says.
 pub async fn summaries(app: &App, users: &[UserId]) -> Result<Vec<(UserId, Instant, i64)>> {
     Ok(session::summaries(app.db.reader(), users, app.clock.now()).await?)
+}
+
+/// How long sessions are kept after their last possible end: for as long as somebody may ask what they were.
+const KEPT: TimeDelta = TimeDelta::days(30);
+/// Sessions that are forgotten in one statement, which nobody has to wait for long.
+const FORGOTTEN_AT_ONCE: u32 = 500;
+
+/// Forgets sessions that ended a month ago and earlier, but for the latest of each user, and says how many.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn forget_ended(app: &App) -> Result<u64> {
+    let mut forgotten = 0;
+    loop {
+        let before = app.clock.now() - KEPT;
+        let some = session::forget_ended(app.db.writer(), before, FORGOTTEN_AT_ONCE).await?;
+        forgotten += some;
+        if some < u64::from(FORGOTTEN_AT_ONCE) {
+            return Ok(forgotten);
+        }
+    }
 }
 
 /// A session of the actor's own; `None` for anybody else's.

@@ -6,6 +6,8 @@ use super::{Tokens, tokens};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::auth::model::{principal, session};
+use crate::clock::Instant;
+use crate::db::WriteTransaction;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::SessionId;
@@ -53,19 +55,39 @@ pub async fn refresh(app: &App, actor: &Actor, token: &str) -> Result<Tokens> {
     if now >= row.expires_at || now >= row.ends_at {
         return Err(Error::refused(ErrorCode::TokenExpired, "This session has ended; sign in again."));
     }
-    let age = row.rotated_at.map(|at| now - at);
-    if row.refresh_counter == presented + 1 && age.is_some_and(|age| age < GRACE) {
+    if is_within_grace(&row, presented, now) {
         return tokens(app, &txn, &row).await;
     }
-    if row.refresh_counter > presented {
-        session::revoke(&txn, id, now).await?;
-        let reused = NewEvent::of(EventKind::SessionReuseDetected, row.tenant_id, Subject::Session(id))
-            .by(row.user_id);
-        event::service::record(app, &txn, actor, reused).await?;
-        txn.commit().await?;
-        tracing::warn!(session = ?id, "a refresh token was used again; its session is ended");
+    if is_reuse(&row, presented, now) {
+        end_reused(app, txn, actor, &row).await?;
     }
     Err(invalid())
+}
+
+/// Whether a token is the one before the present one, and was exchanged a moment ago.
+pub(super) fn is_within_grace(row: &session::Model, presented: i64, now: Instant) -> bool {
+    row.refresh_counter == presented + 1 && row.rotated_at.is_some_and(|at| now - at < GRACE)
+}
+
+/// Whether a token of a session that lives was exchanged before, and should be nowhere any more.
+pub(super) fn is_reuse(row: &session::Model, presented: i64, now: Instant) -> bool {
+    let lives = row.revoked_at.is_none() && now < row.expires_at && now < row.ends_at;
+    lives && row.refresh_counter > presented && !is_within_grace(row, presented, now)
+}
+
+/// Ends a session of which somebody has kept an earlier token.
+pub(super) async fn end_reused(
+    app: &App,
+    txn: WriteTransaction,
+    actor: &Actor,
+    row: &session::Model,
+) -> Result<()> {
+    session::revoke(&txn, row.id, app.clock.now()).await?;
+    let reused = NewEvent::of(EventKind::SessionReuseDetected, row.tenant_id, Subject::Session(row.id));
+    event::service::record(app, &txn, actor, reused.by(row.user_id)).await?;
+    txn.commit().await?;
+    tracing::warn!(session = ?row.id, "a refresh token was used again; its session is ended");
+    Ok(())
 }
 
 fn require_usable(row: &principal::Row) -> Result<()> {
