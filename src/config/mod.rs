@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::db::DatabaseUrl;
 use crate::mail::smtp::SmtpUrl;
 use crate::tenant::ResetPolicy;
+use crate::words::Words;
 
 pub use given::{Given, Setting, env_example};
 pub use network::{MetricsListen, Network};
@@ -142,6 +143,8 @@ pub struct Config {
     pub mail_from: String,
     /// Folder with mail templates in place of ours.
     pub mail_templates: Option<PathBuf>,
+    /// What pages and mails say, in every language there is.
+    pub words: Words,
     /// Factor on waiting times between attempts.
     pub mail_retry_scale: f64,
     /// Template of the accept link, with `{token}`.
@@ -249,6 +252,7 @@ impl Options {
         if !(self.mail_retry_scale > 0.0 && self.mail_retry_scale <= 100.0) {
             problems.add("GUESTLIST_MAIL_RETRY_SCALE", "must be more than 0 and at most 100.");
         }
+        let words = self.words(&mut problems);
         if self.invitation_ttl > self.invitation_max_ttl {
             problems.add("GUESTLIST_INVITATION_TTL", "must not be longer than GUESTLIST_INVITATION_MAX_TTL.");
         }
@@ -275,8 +279,8 @@ impl Options {
             problems.0.extend(found);
             Network::default()
         });
-        let (Some(secret_key), Some(public_url), Some(mail), true) =
-            (secret_key, public_url, mail, problems.0.is_empty())
+        let (Some(secret_key), Some(public_url), Some(mail), Some(words), true) =
+            (secret_key, public_url, mail, words, problems.0.is_empty())
         else {
             return Err(problems.0);
         };
@@ -295,6 +299,7 @@ impl Options {
             mail,
             mail_from: self.mail_from.clone(),
             mail_templates: self.mail_templates.clone(),
+            words,
             mail_retry_scale: self.mail_retry_scale,
             invitation_ttl: self.invitation_ttl,
             invitation_max_ttl: self.invitation_max_ttl,
@@ -342,6 +347,27 @@ impl Options {
             body_limit: self.body_limit,
             bulk_body_limit: self.bulk_body_limit.max(self.body_limit),
         })
+    }
+
+    /// The catalogues, and the language of whoever asks for none that is here.
+    fn words(&self, problems: &mut Problems) -> Option<Words> {
+        let words = match Words::load(self.words_dir.as_deref()) {
+            Ok(words) => words,
+            Err(faults) => {
+                faults.iter().for_each(|fault| problems.add("GUESTLIST_WORDS_DIR", &fault.to_string()));
+                return None;
+            }
+        };
+        let known: Vec<&str> = words.languages().iter().map(|language| language.tag()).collect();
+        let advice = format!(
+            "is a language that there are words for ({}); others go into GUESTLIST_WORDS_DIR.",
+            known.join(", ")
+        );
+        let speaking = words.clone().speaking(&self.language);
+        if speaking.is_none() {
+            problems.add("GUESTLIST_LANGUAGE", &advice);
+        }
+        speaking
     }
 
     fn public_url(&self, development: bool) -> Result<String, Problem> {

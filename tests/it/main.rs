@@ -59,3 +59,4 @@ mod timing;
 mod tokens;
 mod walkthrough;
 mod webhooks;
+mod words;

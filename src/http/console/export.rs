@@ -11,6 +11,7 @@ use super::{State, Visit, see};
 use crate::actor::Actor;
 use crate::graphql::SessionCookie;
 use crate::http::graphql;
+use crate::words::Key;
 
 /// Rows that are read at a time.
 const ROWS: u32 = 100;
@@ -28,6 +29,8 @@ struct Reading {
     variables: Value,
     titles: bool,
     done: bool,
+    /// What is said when the list takes too long.
+    too_late: String,
 }
 
 /// `GET /console/invitations.csv`.
@@ -98,6 +101,7 @@ async fn export(
         variables: json!({ "tenant": tenant, "filter": filter, "first": ROWS }),
         titles: true,
         done: false,
+        too_late: visit.words.say(Key("problem-list-late")),
     };
     // The first rows are read before anything is answered, so that who may not see them is told so.
     let mut rows = Box::pin(rows(reading));
@@ -125,7 +129,7 @@ fn rows(reading: Reading) -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send
         let (actor, cookie) = (reading.actor.clone(), SessionCookie::default());
         let ran =
             graphql::inside(&reading.state, actor, cookie, reading.operation, reading.variables.clone());
-        let response = ran.await.ok_or_else(|| std::io::Error::other("The list took too long to read."))?;
+        let response = ran.await.ok_or_else(|| std::io::Error::other(reading.too_late.clone()))?;
         if let Some(error) = response.errors.first() {
             return Err(std::io::Error::other(error.message.clone()));
         }
