@@ -126,14 +126,17 @@ permission = { $permission ->
 }
 # What an event is about, where it has no name.
 subject = { $kind ->
+    [Event] Event
     [Invitation] Invitation
-    [User] User
-    [Tenant] Tenant
-    [Membership] Membership
-    [Role] Role
-    [PasswordResetRequest] PasswordResetRequest
-    [WebhookEndpoint] WebhookEndpoint
     [Mail] Mail
+    [Membership] Membership
+    [ResetRequest] ResetRequest
+    [Role] Role
+    [Session] Session
+    [Tenant] Tenant
+    [User] User
+    [WebhookDelivery] WebhookDelivery
+    [WebhookEndpoint] WebhookEndpoint
    *[other] { $kind }
 }
 

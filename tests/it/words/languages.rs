@@ -241,8 +241,11 @@ accept-invited = <i>{ $inviter } { $tenant }</i> { $email } { $role }
     let owner = app.owner().await;
     let mut browser = Browser::signed_in(&app, "owner@acme.test").await;
     let name = "<script>\u{fdd0}\u{fdd1}</script>";
-    owner.mutate("updateProfile", "user { name }", json!({ "name": name })).await;
-    owner.mutate("updateTenant", "tenant { id }", json!({ "name": "<b>ACME" })).await;
+    let renamed = browser.post("/account/name", &[("name", name)]).await;
+    assert_eq!(renamed.status, 303, "{}", renamed.text);
+    let tenant = [("name", "<b>ACME"), ("slug", "acme"), ("policy", "APPROVAL")];
+    let renamed = browser.post("/console/settings", &tenant).await;
+    assert_eq!(renamed.status, 303, "{}", renamed.text);
     let token = owner.invite(json!({ "email": "ann@x.test" })).await;
     assert_eq!(token["userErrors"], json!([]), "{token}");
     app.tick().await;

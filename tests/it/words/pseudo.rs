@@ -12,10 +12,11 @@ use crate::support::{self, TestApp};
 const PSEUDO: &str = "en-XA";
 
 /// What the tests typed themselves, and names that are the same in every language.
-const TYPED: [&str; 27] = [
+const TYPED: [&str; 26] = [
     "ACME",
     "GLOBEX",
     "Acme",
+    "acme",
     "Olivia",
     "Owner",
     "Admin",
@@ -26,24 +27,46 @@ const TYPED: [&str; 27] = [
     "Bob",
     "CRM",
     "Cooks",
+    "cooks",
     "SEE-YOU",
     "NO-REASON",
     "NO-ROOM",
+    "NO-URL",
+    "NOWHERE",
+    "FINE-BY-ME",
     "HELD",
     "Guestlist",
     "UTC",
-    "Standard",
-    "Webhooks",
-    "nobody",
-    "none",
-    "cook",
-    "nothing",
-    "acme",
-    "cooks",
+    "SQLite",
+    "PostgreSQL",
 ];
 
+/// Families of events, by which programs know them.
+const FAMILIES: [&str; 9] =
+    ["user", "tenant", "role", "membership", "invitation", "reset", "session", "mail", "webhook"];
+
 /// What the API says, which is English in every language.
-const API: [&str; 0] = [];
+const API: [&str; 19] = [
+    "An invitation is pending already; it is left as it is.",
+    "An invitation with another role is pending; cancel it first.",
+    "A row before this one has the same address.",
+    "Another tenant has this slug; choose another one.",
+    "Give a URL such as https://app.example.com/hooks.",
+    "The e-mail address or the password is wrong.",
+    "There is no such invitation, or none that you may see.",
+    "There is no such role here, or it is above what you may grant.",
+    "This is no cursor of this list; use one from its pageInfo or edges.",
+    "This is not an e-mail address; it looks like name@example.com.",
+    "This is not the link that the service printed.",
+    "This person is a member already.",
+    "This tenant has a role with that key; choose another one.",
+    "This token is not valid. Use the latest link, or ask for a new one.",
+    "Type the tenant's slug to show that you mean it.",
+    "Use at least 8 characters.",
+    "Your role in this tenant lacks the permission INVITE.",
+    "250 kept in memory",
+    "Standard Webhooks",
+];
 
 fn other_letter(c: char) -> char {
     let (plain, other) = (
@@ -125,8 +148,8 @@ async fn every_word_of_every_page_comes_from_a_catalogue() {
     let mut found = Vec::new();
     for (name, html) in tour::take(&args).await.0 {
         assert!(html.contains("<html lang=\"en-XA\">"), "{name}");
-        for text in visible(&html) {
-            for word in forgotten(&text, &phrases) {
+        for text in visible(&html).iter().filter(|text| !FAMILIES.contains(&text.trim())) {
+            for word in forgotten(text, &phrases) {
                 found.push(format!("{name}: {word:?} in {text:?}"));
             }
         }
