@@ -41,7 +41,7 @@ impl Words {
     pub fn load(folder: Option<&Path>) -> Result<Self, Vec<Fault>> {
         let mut found = folder.map_or_else(|| Ok(Vec::new()), catalogue::read)?;
         found.sort_by_key(|(tag, _)| tag.to_string());
-        let own_english = found.iter().position(|(tag, _)| tag.to_string() == Language::ENGLISH);
+        let own_english = found.iter().position(|(tag, _)| *tag == Language::ENGLISH);
         let english = Language::english(own_english.map(|at| found.remove(at).1));
         let mut languages = vec![english.clone()];
         languages

@@ -147,6 +147,38 @@ fn no_template_holds_words_of_its_own() {
     }
 }
 
+/// The texts in quotes of the expressions that a template shows, but for keys of messages and what something is compared with.
+fn shown_texts(template: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for shown in template.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap()) {
+        let parts: Vec<&str> = shown.split('"').collect();
+        let mut lists = 0;
+        for pair in parts.chunks(2).filter(|pair| pair.len() == 2) {
+            let before = pair[0].trim_end();
+            lists += before.matches('[').count();
+            lists -= before.matches(']').count();
+            if lists == 0 && !["t(", "==", "!="].iter().any(|end| before.ends_with(end)) {
+                found.push(pair[1].to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_expression_of_a_template_shows_words_of_its_own() {
+    // Names of fields and their values, and a command.
+    let known = ["password", "new-password", "current-password", "current", "new", "guestlist serve"];
+    for (place, text) in templates() {
+        for shown in shown_texts(&text) {
+            let path = shown.starts_with('/');
+            let letters = shown.contains(|c: char| c.is_alphabetic());
+            assert!(!letters || path || known.contains(&shown.as_str()), "{place}: {shown:?}");
+        }
+    }
+    assert_eq!(shown_texts("{{ x or \"never\" }} {{ t(\"a\") if y == \"B\" else \"c\" }}"), ["never", "c"]);
+}
+
 #[test]
 fn the_embedded_catalogue_parses_and_has_text_only() {
     let source = words::english_source();

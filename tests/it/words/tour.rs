@@ -293,7 +293,8 @@ async fn members(tour: &mut Tour, app: &TestApp, browser: &mut Browser) {
     for query in ["", "?status=ACTIVE", "?status=SUSPENDED", "?q=NOWHERE"] {
         tour.get(browser, "owner", &format!("/console/members{query}"), 200).await;
     }
-    app.sql("UPDATE membership SET status = 'active'").await;
+    app.sql("UPDATE membership SET status = 'active', last_seen_at = NULL").await;
+    tour.get(browser, "owner", "/console/members", 200).await;
 }
 
 async fn resets(tour: &mut Tour, app: &TestApp, owner: &Client, browser: &mut Browser) {
