@@ -79,7 +79,7 @@ for (const field of all("[data-strength]")) {
     meter.low = meter.high = found.required + 0.5;
     meter.optimum = 5;
     meter.value = score + 1;
-    const word = box.getAttribute(`data-word-${score}`);
+    const word = said.getAttribute(`data-word-${score}`);
     said.textContent = found.acceptable ? word : `${word} ${found.hint}`;
   };
   field.addEventListener("input", () => {

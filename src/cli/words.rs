@@ -17,6 +17,9 @@ pub(super) fn check(folder: &Path) -> Outcome {
         let lines: Vec<String> = faults.iter().map(|fault| format!("  {fault}")).collect();
         Failure::new(Failure::FAILED, format!("the words need attention:\n{}", lines.join("\n")))
     })?;
+    if words.languages().len() == 1 {
+        talk(format_args!("{} holds no language but English.", folder.display()));
+    }
     let all = words::english().count();
     for language in words.languages().iter().skip(1) {
         for key in language.missing() {

@@ -1,5 +1,6 @@
 ### What pages say: those that everybody meets, and what all pages have. Text only: markup is escaped where it is shown.
 ### A value such as { $name } is put in as it is; a translation may leave it out or move it.
+### Some are links, whose words are messages of their own: { $sign_in } is one that says `sign-in`.
 
 ## Every page
 

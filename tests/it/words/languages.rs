@@ -227,7 +227,7 @@ fn the_settings_name_every_fault_and_the_languages_there_are() {
 }
 
 #[tokio::test]
-async fn t41_neither_a_catalogue_nor_a_name_brings_markup_into_a_page() {
+async fn t58_neither_a_catalogue_nor_a_name_brings_markup_into_a_page() {
     let german = "sign-in = <script>alert(1)</script>
 skip = { \"<img src=x onerror=alert(1)>\" } &amp;
 show = \" onclick=\"alert(1)
