@@ -21,7 +21,7 @@ impl Options {
         };
         let known: Vec<&str> = words.languages().iter().map(|language| language.tag()).collect();
         let advice = format!(
-            "is a language that there are words for ({}); others go into GUESTLIST_WORDS_DIR.",
+            "must be a language that there are words for: {}. Others go into GUESTLIST_WORDS_DIR.",
             known.join(", ")
         );
         let speaking = words.clone().speaking(&self.language);

@@ -92,14 +92,14 @@ impl Words {
         wanted.and_then(|tag| negotiate::best(&[tag], &self.0.languages)).unwrap_or(self.0.default)
     }
 
-    /// Logs how many messages are said in English for want of words, once for each language that lacks some.
+    /// Logs, once, how many messages each language says in English for want of words.
     pub fn warn_of_missing(&self) {
-        for language in self.languages().iter().filter(|language| !language.missing().is_empty()) {
-            tracing::warn!(
-                language = language.tag(),
-                missing = language.missing().len(),
-                "messages are said in English: `guestlist words check` names them"
-            );
+        let lacking = self.languages().iter().filter(|language| !language.missing().is_empty());
+        let lacking: Vec<String> =
+            lacking.map(|language| format!("{} {}", language.tag(), language.missing().len())).collect();
+        if !lacking.is_empty() {
+            let missing = lacking.join(", ");
+            tracing::warn!(%missing, "messages are said in English: `guestlist words check` names them");
         }
     }
 }

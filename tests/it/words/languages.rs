@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::browser::Browser;
-use crate::support::process::{run, stderr, stdout};
+use crate::support::process::{Serving, command, run, stderr, stdout};
 use crate::support::{self, TestApp};
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -222,7 +222,7 @@ fn the_settings_name_every_fault_and_the_languages_there_are() {
         let language = format!("--language={language}");
         let problems = support::options(&data, &[&setting(sound.path()), &language]).check().unwrap_err();
         assert_eq!(problems[0].setting, "GUESTLIST_LANGUAGE");
-        assert!(problems[0].advice.contains("(en, de)"), "{problems:?}");
+        assert!(problems[0].advice.contains("words for: en, de."), "{problems:?}");
     }
 }
 
@@ -289,17 +289,17 @@ fn a_translator_copies_the_english_catalogue_and_is_told_what_is_missing() {
     assert_eq!(missing.lines().count(), all - 2, "{missing}");
     assert!(missing.contains("de  choose-welcome\n") && !missing.contains("nl  "), "{missing}");
     assert!(talk.contains(&format!("nl: {all} of {all} messages; 0 are said in English.")), "{talk}");
-    let mut command = support::process::command(data.path(), &["check"]);
-    let checked = command.env("GUESTLIST_WORDS_DIR", place).output().unwrap();
+    let mut checking = command(data.path(), &["check"]);
+    let checked = checking.env("GUESTLIST_WORDS_DIR", place).output().unwrap();
     assert!(stdout(&checked).contains(&format!("words     en, de ({} messages in English), nl", all - 2)));
 
     std::fs::write(words.path().join("fr.ftl"), "sing-in = a\n").unwrap();
     let wrong = run(data.path(), &["words", "check", place]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(stderr(&wrong).contains("fr.ftl:1: there is no message `sing-in`"), "{}", stderr(&wrong));
-    for command in ["check", "serve"] {
-        let mut command = support::process::command(data.path(), &[command]);
-        let refused = command
+    for name in ["check", "serve"] {
+        let mut starting = command(data.path(), &[name]);
+        let refused = starting
             .env("GUESTLIST_WORDS_DIR", place)
             .env("GUESTLIST_LISTEN", "127.0.0.1:0")
             .output()
@@ -307,4 +307,19 @@ fn a_translator_copies_the_english_catalogue_and_is_told_what_is_missing() {
         assert_eq!(refused.status.code(), Some(78));
         assert!(stderr(&refused).contains("GUESTLIST_WORDS_DIR fr.ftl:1"), "{}", stderr(&refused));
     }
+}
+
+#[test]
+fn a_start_says_once_how_many_messages_are_missing() {
+    let words = folder(&[("de.ftl", GERMAN), ("fr.ftl", "sign-in = Entrer\n")]);
+    let data = tempfile::tempdir().unwrap();
+    let log = data.path().join("log");
+    let mut starting = command(data.path(), &["serve"]);
+    starting.env("GUESTLIST_WORDS_DIR", words.path()).env("GUESTLIST_LISTEN", "127.0.0.1:0");
+    starting.stderr(std::fs::File::create(&log).unwrap());
+    assert_eq!(Serving::spawn(starting).stop(), Some(0));
+    let log = std::fs::read_to_string(log).unwrap();
+    let all = guestlist::words::english().count();
+    assert_eq!(log.matches("messages are said in English").count(), 1, "{log}");
+    assert!(log.contains(&format!("de {}, fr {}", all - 2, all - 1)), "{log}");
 }
