@@ -10,13 +10,14 @@ mod operate;
 mod output;
 mod post;
 mod serve;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use self::actions::{Events, Keys, Mail, Migrate, Outbox, Tenant};
+use self::actions::{Events, Keys, Mail, Migrate, Outbox, Tenant, Words};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Options, Problem};
@@ -160,6 +161,11 @@ Rows that stand already are left as they are, so that it is safe to run it again
     Mail {
         #[command(subcommand)]
         action: Mail,
+    },
+    /// Translate pages and mails
+    Words {
+        #[command(subcommand)]
+        action: Words,
     },
     /// Hold mail back, or let it leave again
     Outbox {
@@ -337,6 +343,8 @@ async fn run(cli: Cli) -> Outcome {
         }
         Command::Mail { action: Mail::List { state, json } } => post::list(&options, state, json).await,
         Command::Mail { action: Mail::Retry { ids, .. } } => post::retry(&options, &ids).await,
+        Command::Words { action: Words::Export } => words::export(),
+        Command::Words { action: Words::Check { folder } } => words::check(&folder),
         Command::Outbox { action: Outbox::Hold } => post::hold(&options).await,
         Command::Outbox { action: Outbox::Release { discard } } => post::release(&options, discard).await,
         Command::Keys { action: Keys::Rotate } => operate::rotate_keys(&options).await,

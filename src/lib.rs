@@ -45,3 +45,4 @@ pub mod password_reset;
 pub mod permission;
 pub mod telemetry;
 pub mod text;
+pub mod words;

@@ -20,7 +20,7 @@ for (const button of all("[data-show]")) {
     const field = byId(button.dataset.show);
     const shown = field.type === "text";
     field.type = shown ? "password" : "text";
-    button.textContent = shown ? "Show" : "Hide";
+    button.textContent = shown ? button.dataset.wordShow : button.dataset.wordHide;
     button.ariaPressed = String(!shown);
   });
 }
@@ -30,7 +30,7 @@ for (const button of all("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(byId(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    button.textContent = button.dataset.wordCopied;
   });
 }
 
@@ -56,7 +56,6 @@ for (const field of all("[data-slug-of]")) {
 }
 
 // How hard a new password is to guess, as the service will judge it; where it gives no answer there is no meter.
-const WORDS = ["Very easy to guess", "Easy to guess", "Guessable with some effort", "Hard to guess", "Very hard to guess"];
 for (const field of all("[data-strength]")) {
   const box = byId(field.dataset.strength);
   const [meter, said] = box.children;
@@ -80,7 +79,8 @@ for (const field of all("[data-strength]")) {
     meter.low = meter.high = found.required + 0.5;
     meter.optimum = 5;
     meter.value = score + 1;
-    said.textContent = found.acceptable ? `${WORDS[score]}.` : `${WORDS[score]}. ${found.hint}`;
+    const word = said.getAttribute(`data-word-${score}`);
+    said.textContent = found.acceptable ? word : `${word} ${found.hint}`;
   };
   field.addEventListener("input", () => {
     clearTimeout(waiting);

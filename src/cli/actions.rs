@@ -111,6 +111,18 @@ pub(super) enum Events {
     },
 }
 
+/// What `words` does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Words {
+    /// Print the English catalogue, to be copied to a file such as `de.ftl` and translated
+    Export,
+    /// Check the catalogues of a folder, and name the messages that each language lacks
+    Check {
+        /// Folder, as in `GUESTLIST_WORDS_DIR`
+        folder: PathBuf,
+    },
+}
+
 /// What `outbox` does.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum Outbox {

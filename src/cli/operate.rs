@@ -100,6 +100,11 @@ pub(super) async fn check(options: &Options) -> Outcome {
     say("The settings are sound.");
     say(format_args!("  database  {}   {pending} migrations are pending", db::redact(&config.database_url)));
     say(format_args!("  mail      {}", mailer.describe()));
+    let languages = config.words.languages().iter().map(|language| match language.missing().len() {
+        0 => language.tag().to_owned(),
+        missing => format!("{} ({missing} messages in English)", language.tag()),
+    });
+    say(format_args!("  words     {}", languages.collect::<Vec<_>>().join(", ")));
     Ok(())
 }
 

@@ -37,6 +37,7 @@ pub(super) async fn serve(mut options: Options, with_worker: bool, greeting: &[&
     }
     let metrics = figures.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
     banner(&app, existed, applied, metrics).await?;
+    app.config.words.warn_of_missing();
     for line in greeting {
         say(format_args!("  {}", line.replace("{url}", &app.config.public_url)));
     }
@@ -87,6 +88,7 @@ pub(super) async fn worker(options: &Options) -> Outcome {
         () = &mut told => return Ok(()),
     };
     forget_dead_workers(&app).await?;
+    app.config.words.warn_of_missing();
     say(format_args!("guestlist {} · worker · mail is {}", env!("CARGO_PKG_VERSION"), app.mailer.describe()));
     let figures = serve_figures(&app, figures);
     let (stop, stopped) = watch::channel(false);

@@ -3,6 +3,7 @@
 //! [`Options`] is what was typed; [`Options::check`] turns it into a [`Config`] that the service can rely
 //! on, or into every problem at once, each with the way out.
 
+mod derived;
 mod given;
 mod network;
 mod options;
@@ -21,11 +22,12 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::db::{self, DatabaseUrl};
 use crate::mail::smtp::SmtpUrl;
 use crate::tenant::ResetPolicy;
+use crate::words::Words;
 
 pub use given::{Given, Setting, env_example};
 pub use network::{MetricsListen, Network};
 pub use options::Options;
-use secret::{load_or_make, read, weak};
+use secret::weak;
 
 /// How much is allowed and how much must be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -142,6 +144,8 @@ pub struct Config {
     pub mail_from: String,
     /// Folder with mail templates in place of ours.
     pub mail_templates: Option<PathBuf>,
+    /// What pages and mails say, in every language there is.
+    pub words: Words,
     /// Factor on waiting times between attempts.
     pub mail_retry_scale: f64,
     /// Template of the accept link, with `{token}`.
@@ -253,6 +257,7 @@ impl Options {
         if !(self.mail_retry_scale > 0.0 && self.mail_retry_scale <= 100.0) {
             problems.add("GUESTLIST_MAIL_RETRY_SCALE", "must be more than 0 and at most 100.");
         }
+        let words = self.words(&mut problems);
         if self.invitation_ttl > self.invitation_max_ttl {
             problems.add("GUESTLIST_INVITATION_TTL", "must not be longer than GUESTLIST_INVITATION_MAX_TTL.");
         }
@@ -279,8 +284,8 @@ impl Options {
             problems.0.extend(found);
             Network::default()
         });
-        let (Some(secret_key), Some(public_url), Some(mail), true) =
-            (secret_key, public_url, mail, problems.0.is_empty())
+        let (Some(secret_key), Some(public_url), Some(mail), Some(words), true) =
+            (secret_key, public_url, mail, words, problems.0.is_empty())
         else {
             return Err(problems.0);
         };
@@ -299,6 +304,7 @@ impl Options {
             mail,
             mail_from: self.mail_from.clone(),
             mail_templates: self.mail_templates.clone(),
+            words,
             mail_retry_scale: self.mail_retry_scale,
             invitation_ttl: self.invitation_ttl,
             invitation_max_ttl: self.invitation_max_ttl,
@@ -346,59 +352,6 @@ impl Options {
             body_limit: self.body_limit,
             bulk_body_limit: self.bulk_body_limit.max(self.body_limit),
         })
-    }
-
-    fn public_url(&self, development: bool) -> Result<String, Problem> {
-        let problem = |advice: &str| Problem { setting: "GUESTLIST_PUBLIC_URL", advice: advice.to_owned() };
-        match &self.public_url {
-            Some(url) if !matches!(url.scheme(), "http" | "https") || url.host().is_none() => {
-                Err(problem("must begin with https:// or http:// and name a host."))
-            }
-            Some(url) => Ok(url.as_str().trim_end_matches('/').to_owned()),
-            None if development => Ok(format!("http://localhost:{}", self.listen.port())),
-            None => Err(problem(
-                "set it to the URL that people reach the service at, such as https://id.example.com.",
-            )),
-        }
-    }
-
-    fn mail(&self, development: bool) -> Result<MailTarget, Problem> {
-        let problem = |advice: String| Problem { setting: "GUESTLIST_SMTP_URL", advice };
-        let url = match (&self.smtp_url, &self.smtp_url_file) {
-            (Some(url), _) if !url.expose_secret().is_empty() => url.clone(),
-            (_, Some(path)) => read(path).map_err(problem)?,
-            _ if development => return Ok(MailTarget::Captured(self.data_dir.join("mail"))),
-            _ => {
-                return Err(problem(
-                    "set it to your mail server, such as smtp://user:password@mail.example.com:587."
-                        .to_owned(),
-                ));
-            }
-        };
-        if let Some(folder) = url.expose_secret().strip_prefix("file://") {
-            return Ok(MailTarget::Folder(PathBuf::from(folder)));
-        }
-        let smtp = SmtpUrl::parse(&url, self.smtp_ca_file.clone()).map_err(problem)?;
-        Ok(MailTarget::Smtp(Box::new(smtp)))
-    }
-
-    fn secret(&self, development: bool) -> Result<SecretString, Problem> {
-        let problem = |advice: String| Problem { setting: "GUESTLIST_SECRET_KEY", advice };
-        let secret = match (&self.secret_key, &self.secret_key_file) {
-            (Some(secret), _) => secret.clone(),
-            (None, Some(path)) => read(path).map_err(problem)?,
-            (None, None) if development => load_or_make(&self.data_dir).map_err(problem)?,
-            (None, None) => {
-                return Err(problem(
-                    "set it to at least 32 random bytes, for instance from: openssl rand -base64 32"
-                        .to_owned(),
-                ));
-            }
-        };
-        if weak(&secret) {
-            return Err(problem("is too short or too plain; use at least 32 random bytes, for instance from: openssl rand -base64 32".to_owned()));
-        }
-        Ok(secret)
     }
 }
 

@@ -82,6 +82,12 @@ pub struct Options {
     /// Folder with mail templates in place of ours of the same name; `guestlist mail preview` shows them.
     #[arg(long, env = "GUESTLIST_MAIL_TEMPLATES", global = true, hide_short_help = true)]
     pub mail_templates: Option<PathBuf>,
+    /// Language of pages and mails for whoever asks for none that is here.
+    #[arg(long, env = "GUESTLIST_LANGUAGE", default_value = "en", global = true, hide_short_help = true)]
+    pub language: String,
+    /// Folder with other languages, a Fluent file each, such as `de.ftl`; `guestlist words export` prints the English one.
+    #[arg(long, env = "GUESTLIST_WORDS_DIR", global = true, hide_short_help = true)]
+    pub words_dir: Option<PathBuf>,
     /// Factor on the waiting times between attempts to send a mail (1 m, 5 m, 15 m, 1 h, 3 h, 6 h …).
     #[arg(
         long,

@@ -40,7 +40,8 @@ pub struct State {
     gate: Arc<gate::Gate>,
     sdl: Arc<str>,
     readiness: Readiness,
-    templates: Arc<minijinja::Environment<'static>>,
+    /// The pages, in the order of the languages.
+    templates: Arc<[minijinja::Environment<'static>]>,
 }
 
 /// Whether mail is captured, to be looked at in a browser.
@@ -106,7 +107,7 @@ pub fn endpoint_over(
         gate: Arc::new(gate::Gate::new(&sdl, &app.config)?),
         sdl: sdl.into(),
         readiness,
-        templates: Arc::new(console::templates()?),
+        templates: console::templates(&app.config.words)?.into(),
     };
     let mut routes = console::mount(pages::mount(Route::new()))
         .at("/", get(pages::index))

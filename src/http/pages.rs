@@ -86,7 +86,7 @@ pub(super) async fn dev_mail_json(Data(state): Data<&State>, Query(wanted): Quer
     }
 }
 
-/// `GET /dev/mail`: latest first.
+/// `GET /dev/mail`: latest first. It is for development, and English.
 #[handler]
 pub(super) async fn dev_mail(Data(state): Data<&State>, Query(wanted): Query<Wanted>) -> Response {
     let mails = match captured(state, &wanted).await {

@@ -21,7 +21,9 @@ use crate::config::{Config, MailTarget};
 use crate::email::Email;
 use crate::error::{Error, Result};
 use crate::id::OutboxId;
+use crate::words::Words;
 use capture::CapturedMail;
+use render::Templates;
 use smtp::Smtp;
 
 /// A mail, with everything that its text needs.
@@ -227,12 +229,14 @@ pub struct Preview {
     pub message: Vec<u8>,
 }
 
-/// The templates, each tried with a sample, so that one that is wrong is found as the service starts and not by a mail.
-fn tried(folder: Option<&std::path::Path>) -> Result<minijinja::Environment<'static>, TemplateError> {
+/// The templates, each tried with a sample in every language, so that one that is wrong is found as the service starts and not by a mail.
+fn tried(words: &Words, folder: Option<&std::path::Path>) -> Result<Templates, TemplateError> {
     let failed = |error: minijinja::Error| TemplateError(format!("{error:#}"));
-    let templates = render::templates(folder).map_err(failed)?;
+    let templates = Templates::new(words, folder).map_err(failed)?;
     for mail in sample::mails().map_err(|error| TemplateError(error.to_string()))? {
-        render::render(&templates, &mail).map_err(failed)?;
+        for position in 0..words.languages().len() {
+            templates.render_in(position, &mail).map_err(failed)?;
+        }
     }
     Ok(templates)
 }
@@ -247,7 +251,7 @@ pub struct TemplateError(String);
 /// Renders mails and hands them over.
 #[derive(Debug)]
 pub struct Mailer {
-    templates: minijinja::Environment<'static>,
+    templates: Templates,
     transport: Transport,
     from: lettre::Address,
     breaker: Mutex<Breaker>,
@@ -267,7 +271,7 @@ impl Mailer {
             MailTarget::Memory => Transport::Memory(Arc::default()),
         };
         let from = config.mail_from.parse().map_err(Error::internal)?;
-        let templates = tried(config.mail_templates.as_deref()).map_err(Error::internal)?;
+        let templates = tried(&config.words, config.mail_templates.as_deref()).map_err(Error::internal)?;
         Ok(Self {
             templates,
             transport,
@@ -277,7 +281,7 @@ impl Mailer {
         })
     }
 
-    /// A sample of each mail: name, the parts as text and HTML, and the whole message.
+    /// A sample of each mail in the default language: name, the parts as text and HTML, and the whole message.
     ///
     /// # Errors
     /// When one cannot be made, which starting has ruled out.
@@ -286,7 +290,7 @@ impl Mailer {
         sample::mails()?
             .into_iter()
             .map(|mail| {
-                let rendered = render::render(&self.templates, &mail).map_err(Error::internal)?;
+                let rendered = self.templates.render_by_default(&mail).map_err(Error::internal)?;
                 let message = render::message(&self.from, id, &mail, &rendered, sample::written());
                 let message = message.map_err(Error::internal)?.formatted();
                 Ok(Preview { name: mail.template(), text: rendered.text, html: rendered.html, message })
@@ -300,7 +304,7 @@ impl Mailer {
     /// [`SendError`] with what the server said.
     pub async fn send(&self, id: OutboxId, mail: &Mail, now: Instant) -> Result<String, SendError> {
         let failed = |e: &dyn std::fmt::Display| SendError::Unmakeable(e.to_string());
-        let rendered = render::render(&self.templates, mail).map_err(|e| failed(&e))?;
+        let rendered = self.templates.render(mail).map_err(|e| failed(&e))?;
         let message = render::message(&self.from, id, mail, &rendered, now).map_err(|e| failed(&e))?;
         let sent = self.hand_over(id, mail, rendered, message, now).await;
         let mut breaker = self.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -11,6 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use super::Mail;
 use crate::clock::Instant;
 use crate::id::{OutboxId, TypedId as _};
+use crate::words::{self, Key, Language, Words};
 
 /// Longest name that is shown in a mail, in characters.
 const NAME_SHOWN: usize = 60;
@@ -18,13 +19,25 @@ const NAME_SHOWN: usize = 60;
 /// The parts of a mail as text.
 #[derive(Clone, Debug)]
 pub(super) struct Rendered {
+    /// Tag of the language that it is in.
+    pub(super) language: String,
+    /// Name that it comes from.
+    pub(super) sender: String,
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
 }
 
+/// The templates, in every language.
+#[derive(Debug)]
+pub(super) struct Templates {
+    words: Words,
+    /// In the order of the languages.
+    environments: Vec<Environment<'static>>,
+}
+
 /// The templates: those in `folder` in place of our own of the same name.
-pub(super) fn templates(folder: Option<&Path>) -> Result<Environment<'static>, minijinja::Error> {
+fn compiled(folder: Option<&Path>) -> Result<Environment<'static>, minijinja::Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_auto_escape_callback(
@@ -60,8 +73,59 @@ pub(super) fn templates(folder: Option<&Path>) -> Result<Environment<'static>, m
     Ok(env)
 }
 
-pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, minijinja::Error> {
-    let (subject, values) = match mail {
+impl Templates {
+    pub(super) fn new(words: &Words, folder: Option<&Path>) -> Result<Self, minijinja::Error> {
+        let compiled = compiled(folder)?;
+        let speaking = words.languages().iter().map(|language| {
+            // A copy has the compiled templates in common with the others.
+            let mut env = compiled.clone();
+            words::install(&mut env, language);
+            env.add_global("language", language.tag());
+            env.add_global("direction", language.direction());
+            env
+        });
+        Ok(Self { words: words.clone(), environments: speaking.collect() })
+    }
+
+    /// A mail in the language that suits whoever gets it.
+    pub(super) fn render(&self, mail: &Mail) -> Result<Rendered, minijinja::Error> {
+        match mail {
+            Mail::Invitation(invitation) => self.render_in(self.words.suiting(&invitation.locale), mail),
+            _ => self.render_by_default(mail),
+        }
+    }
+
+    /// A mail in the language of whoever asks for none.
+    pub(super) fn render_by_default(&self, mail: &Mail) -> Result<Rendered, minijinja::Error> {
+        self.render_in(self.words.default_position(), mail)
+    }
+
+    /// A mail in the language at a position.
+    pub(super) fn render_in(&self, position: usize, mail: &Mail) -> Result<Rendered, minijinja::Error> {
+        let (language, env) = (&self.words.languages()[position], &self.environments[position]);
+        let (subject, tenant, values) = said(language, mail);
+        let sender = match tenant {
+            Some(tenant) => language.text(Key("mail-from-tenant"), &[("tenant", tenant.into())]),
+            None => language.say(Key("mail-from")),
+        };
+        let part = |extension: &str| {
+            let name = mail.template();
+            env.get_template(&format!("{name}.{extension}"))?.render(&values)
+        };
+        Ok(Rendered {
+            language: language.tag().to_owned(),
+            sender: one_line(&sender),
+            subject: one_line(&subject),
+            text: part("txt")?,
+            html: part("html")?,
+        })
+    }
+}
+
+/// The subject of a mail, the tenant that it comes from, and what its templates know.
+fn said(language: &Language, mail: &Mail) -> (String, Option<String>, minijinja::Value) {
+    let in_words = |at: Instant| language.moment(at);
+    match mail {
         Mail::Invitation(mail) => {
             let tenant = shown(&mail.tenant_name);
             let values = context! {
@@ -75,12 +139,13 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 token => &mail.token,
                 expires => in_words(mail.expires_at),
             };
-            (format!("You are invited to join {tenant}"), values)
+            let subject = language.text(Key("invitation-subject"), &[("tenant", tenant.as_str().into())]);
+            (subject, Some(tenant), values)
         }
         Mail::InvitationAccepted(mail) => {
             let tenant = shown(&mail.tenant_name);
             let values = context! {
-                locale => "en",
+                locale => language.tag(),
                 name => shown(&mail.name),
                 tenant => &tenant,
                 member => shown(&mail.member_name),
@@ -89,11 +154,12 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 at => in_words(mail.at),
                 link => &mail.link,
             };
-            (format!("Your invitation to {tenant} was accepted"), values)
+            let subject = language.text(Key("accepted-subject"), &[("tenant", tenant.as_str().into())]);
+            (subject, Some(tenant), values)
         }
         Mail::ResetRequested(mail) => {
             let values = context! {
-                locale => "en",
+                locale => language.tag(),
                 name => shown(&mail.name),
                 requester => shown(&mail.requester_name),
                 email => &mail.requester_email,
@@ -103,35 +169,36 @@ pub(super) fn render(env: &Environment<'_>, mail: &Mail) -> Result<Rendered, min
                 link => &mail.link,
                 expires => in_words(mail.expires_at),
             };
-            ("A password reset waits for your decision".to_owned(), values)
+            (language.say(Key("requested-subject")), None, values)
         }
         Mail::ResetLink { name, link, token, expires_at, .. } => {
             let values = context! {
-                locale => "en",
+                locale => language.tag(),
                 name => shown(name),
                 link => link,
                 token => token,
                 expires => in_words(*expires_at),
             };
-            ("Choose a new password".to_owned(), values)
+            (language.say(Key("link-subject")), None, values)
         }
         Mail::ResetRejected { name, reason, .. } => {
-            let values = context! { locale => "en", name => shown(name), reason => reason };
-            ("Your password was not reset".to_owned(), values)
+            let values = context! { locale => language.tag(), name => shown(name), reason => reason };
+            (language.say(Key("rejected-subject")), None, values)
         }
         Mail::PasswordChanged { name, at, .. } => {
-            let values = context! { locale => "en", name => shown(name), at => in_words(*at) };
-            ("Your password was changed".to_owned(), values)
+            let values = context! { locale => language.tag(), name => shown(name), at => in_words(*at) };
+            (language.say(Key("changed-subject")), None, values)
         }
         Mail::Test { to } => {
-            ("Guestlist can send mail".to_owned(), context! { locale => "en", to => to.email.to_string() })
+            let values = context! { locale => language.tag(), to => to.email.to_string() };
+            (language.say(Key("test-subject")), None, values)
         }
-    };
-    let part = |extension: &str| {
-        let name = mail.template();
-        env.get_template(&format!("{name}.{extension}"))?.render(&values)
-    };
-    Ok(Rendered { subject, text: part("txt")?, html: part("html")? })
+    }
+}
+
+/// Text of a header: whatever a catalogue says, it is one line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 pub(super) fn message(
@@ -141,22 +208,17 @@ pub(super) fn message(
     rendered: &Rendered,
     now: Instant,
 ) -> Result<Message, lettre::error::Error> {
-    let (to, sender, reply_to, locale) = match mail {
-        Mail::Invitation(mail) => {
-            let sender = format!("{} via Guestlist", shown(&mail.tenant_name));
-            (&mail.to, sender, mail.reply_to.clone(), mail.locale.as_str())
-        }
-        Mail::InvitationAccepted(mail) => {
-            (&mail.to, format!("{} via Guestlist", shown(&mail.tenant_name)), None, "en")
-        }
-        Mail::ResetRequested(mail) => (&mail.to, "Guestlist".to_owned(), None, "en"),
+    let (to, reply_to) = match mail {
+        Mail::Invitation(mail) => (&mail.to, mail.reply_to.clone()),
+        Mail::InvitationAccepted(mail) => (&mail.to, None),
+        Mail::ResetRequested(mail) => (&mail.to, None),
         Mail::ResetLink { to, .. }
         | Mail::ResetRejected { to, .. }
         | Mail::PasswordChanged { to, .. }
-        | Mail::Test { to } => (to, "Guestlist".to_owned(), None, "en"),
+        | Mail::Test { to } => (to, None),
     };
     let mut builder = Message::builder()
-        .from(Mailbox::new(Some(sender), from.clone()))
+        .from(Mailbox::new(Some(rendered.sender.clone()), from.clone()))
         .to(to.clone())
         .subject(&rendered.subject)
         .date(SystemTime::from(now))
@@ -169,15 +231,11 @@ pub(super) fn message(
     for (name, value) in [
         (HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated"),
         (HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"), "All"),
-        (HeaderName::new_from_ascii_str("Content-Language"), locale),
+        (HeaderName::new_from_ascii_str("Content-Language"), rendered.language.as_str()),
     ] {
         message.headers_mut().insert_raw(HeaderValue::new(name, value.to_owned()));
     }
     Ok(message)
-}
-
-fn in_words(at: Instant) -> String {
-    at.format("%A, %-d %B %Y at %H:%M UTC").to_string()
 }
 
 /// Escapes a URL for HTML and leaves its slashes alone, so that mail programs that look for links see one.

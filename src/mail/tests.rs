@@ -2,9 +2,10 @@
 
 use mail_parser::{HeaderValue, MessageParser};
 
-use super::render::{message, render, shown, templates};
+use super::render::{Templates, message, shown};
 use super::{InvitationMail, Mail};
 use crate::clock::Instant;
+use crate::words::Words;
 
 fn invitation(tenant: &str, note: Option<&str>) -> Mail {
     Mail::Invitation(Box::new(InvitationMail {
@@ -21,8 +22,12 @@ fn invitation(tenant: &str, note: Option<&str>) -> Mail {
     }))
 }
 
+fn templates() -> Templates {
+    Templates::new(&Words::load(None).unwrap(), None).unwrap()
+}
+
 fn raw(mail: &Mail) -> Vec<u8> {
-    let rendered = render(&templates(None).unwrap(), mail).unwrap();
+    let rendered = templates().render(mail).unwrap();
     let from = "guestlist@id.example.com".parse().unwrap();
     let id = uuid::Uuid::from_u128(7).into();
     message(&from, id, mail, &rendered, Instant::default()).unwrap().formatted()
@@ -89,12 +94,12 @@ fn names_are_cut_to_60_characters() {
 fn t43_whatever_names_and_notes_hold_a_mail_has_one_recipient_and_its_own_headers() {
     let corpus = include_str!("../../tests/corpus/names.jsonl");
     let names: Vec<String> = corpus.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let templates = templates(None).unwrap();
+    let templates = templates();
     for (tenant, note) in names.iter().flat_map(|name| names.iter().map(move |note| (name, note))) {
         let Mail::Invitation(mut mail) = invitation(tenant, Some(note)) else { unreachable!("it is one") };
         mail.inviter_name.clone_from(note);
         let mail = Mail::Invitation(mail);
-        let rendered = render(&templates, &mail).unwrap();
+        let rendered = templates.render(&mail).unwrap();
         let from = "guestlist@id.example.com".parse().unwrap();
         let id = uuid::Uuid::from_u128(7).into();
         let Ok(built) = message(&from, id, &mail, &rendered, Instant::default()) else { continue };
@@ -112,10 +117,10 @@ fn t43_whatever_names_and_notes_hold_a_mail_has_one_recipient_and_its_own_header
 #[test]
 fn every_mail_is_as_its_picture_says() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mails");
-    let templates = templates(None).unwrap();
+    let templates = templates();
     for mail in super::sample::mails().unwrap() {
         let name = mail.template();
-        let rendered = render(&templates, &mail).unwrap();
+        let rendered = templates.render(&mail).unwrap();
         for (extension, part) in [("txt", &rendered.text), ("html", &rendered.html)] {
             let file = folder.join(format!("{name}.{extension}"));
             let kept = std::fs::read_to_string(&file).unwrap_or_default();
@@ -131,14 +136,15 @@ fn every_mail_is_as_its_picture_says() {
 fn a_template_of_ones_own_takes_the_place_of_ours_and_a_wrong_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let put = |text: &str| std::fs::write(folder.path().join("invitation.txt"), text).unwrap();
+    let words = Words::load(None).unwrap();
     put("Join {{ tenant }} at {{ link }}");
-    let own = super::tried(Some(folder.path())).unwrap();
+    let own = super::tried(&words, Some(folder.path())).unwrap();
     let mail = invitation("Acme", None);
-    assert_eq!(render(&own, &mail).unwrap().text, "Join Acme at https://id.example.com/accept#gl_inv_x");
-    assert!(render(&own, &mail).unwrap().html.contains("See the invitation"), "ours where there is none");
+    assert_eq!(own.render(&mail).unwrap().text, "Join Acme at https://id.example.com/accept#gl_inv_x");
+    assert!(own.render(&mail).unwrap().html.contains("See the invitation"), "ours where there is none");
     for wrong in ["{{ nothing_of_this_name }}", "{% if %}", "{{ tenant"] {
         put(wrong);
-        let error = super::tried(Some(folder.path())).unwrap_err().to_string();
+        let error = super::tried(&words, Some(folder.path())).unwrap_err().to_string();
         assert!(error.contains("invitation.txt") && error.contains("GUESTLIST_MAIL_TEMPLATES"), "{error}");
     }
 }

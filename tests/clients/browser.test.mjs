@@ -5,7 +5,8 @@ import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -462,6 +463,35 @@ test("the explorer comes from the service and is signed in with the console's se
   await page.goto(`${server.url}/console`);
   assert.ok(page.url().endsWith("/console"));
   await close();
+});
+
+test("pages and what scripts add to them speak the language of the browser", { skip }, async (t) => {
+  const words = await mkdtemp(join(tmpdir(), "guestlist-words-"));
+  t.after(() => rm(words, { recursive: true, force: true }));
+  await writeFile(join(words, "de.ftl"), "show = Zeigen\nhide = Verbergen\nstrength-0 = Leicht zu erraten.\n");
+  await writeFile(join(words, "ar.ftl"), "sign-in = تسجيل الدخول\nskip = إلى المحتوى\n");
+  const server = await start({ GUESTLIST_WORDS_DIR: words });
+  t.after(() => server.stop());
+  const german = await open(server, { locale: "de-CH" });
+  await german.page.goto(server.setup);
+  await german.page.waitForSelector("html[lang=de]");
+  const show = german.page.locator("[data-show=password]");
+  assert.equal(await show.textContent(), "Zeigen");
+  await show.click();
+  assert.equal(await show.textContent(), "Verbergen");
+  await show.click();
+  assert.equal(await show.textContent(), "Zeigen");
+  await german.page.fill("#password", "password");
+  await german.page.waitForSelector("#password-strength [role=status]:has-text('Leicht zu erraten. ')");
+  await german.look("german-setup");
+  await german.close();
+  for (const [name, viewport] of [["arabic", { width: 1100, height: 800 }], ["arabic-small", { width: 360, height: 740 }]]) {
+    const arabic = await open(server, { locale: "ar-EG", viewport });
+    await arabic.page.goto(`${server.url}/login`);
+    await arabic.page.waitForSelector("html[lang=ar][dir=rtl]");
+    await arabic.look(name);
+    await arabic.close();
+  }
 });
 
 test("the pages are small", { skip }, async (t) => {

@@ -22,7 +22,7 @@ const SLICES: [&str; 16] = [
     "outbox",
 ];
 /// What stands below every slice and knows none of those above it.
-const BASE: [&str; 13] = [
+const BASE: [&str; 14] = [
     "actor",
     "clock",
     "db",
@@ -36,6 +36,7 @@ const BASE: [&str; 13] = [
     "permission",
     "text",
     "telemetry",
+    "words",
 ];
 
 fn sources() -> BTreeMap<String, String> {

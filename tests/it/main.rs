@@ -61,3 +61,4 @@ mod tokens;
 mod traces;
 mod walkthrough;
 mod webhooks;
+mod words;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::list::{SOON, tenant_of};
 use super::{DASHBOARD, State, Visit, see};
 use crate::http::captures_mail;
+use crate::words::{Key, Language};
 
 /// `GET /console`. Who speaks for no tenant chooses one first.
 #[handler]
@@ -32,19 +33,19 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
     let data = found.data;
     let count = |value: &Value| value["totalCount"].as_u64();
     let figures: Vec<Value> = [
-        ("pending", "Pending invitations", "/console/invitations"),
-        ("expiring", "Expiring in two days", "/console/invitations?status=EXPIRING"),
-        ("failed", "Not delivered", "/console/invitations?status=FAILED"),
-        ("resetRequests", "Waiting reset requests", "/console/resets?status=REQUESTED"),
+        ("pending", Key("figure-pending"), "/console/invitations"),
+        ("expiring", Key("figure-expiring"), "/console/invitations?status=EXPIRING"),
+        ("failed", Key("figure-failed"), "/console/invitations?status=FAILED"),
+        ("resetRequests", Key("figure-resets"), "/console/resets?status=REQUESTED"),
     ]
     .into_iter()
     .filter_map(|(name, title, href)| {
         let count = count(&data[name])?;
-        Some(json!({ "count": count, "title": title, "href": href, "name": name }))
+        Some(json!({ "count": count, "title": visit.words.say(title), "href": href, "name": name }))
     })
     .chain(count(&data["tenant"]["members"]).map(|count| {
-        let roles = by_role(count, &data["tenant"]);
-        json!({ "count": count, "title": "Members", "href": "/console/members", "name": "members", "more": roles })
+        let (title, roles) = (visit.words.say(Key("figure-members")), by_role(visit.words, count, &data["tenant"]));
+        json!({ "count": count, "title": title, "href": "/console/members", "name": "members", "more": roles })
     }))
     .collect();
     let total = |name: &str| count(&data[name]).unwrap_or_default();
@@ -60,18 +61,20 @@ pub(super) async fn show(request: &Request, Data(state): Data<&State>) -> Respon
 }
 
 /// How many of a tenant's members have each of the built-in roles, and a role of the tenant's own.
-fn by_role(all: u64, tenant: &Value) -> String {
+fn by_role(language: &Language, all: u64, tenant: &Value) -> String {
     let mut others = all;
     let mut words = Vec::new();
-    for (role, several) in [("owner", "owners"), ("admin", "admins"), ("member", "members")] {
+    let roles =
+        [("owner", Key("count-owners")), ("admin", Key("count-admins")), ("member", Key("count-members"))];
+    for (role, counted) in roles {
         let count = tenant[role]["totalCount"].as_u64().unwrap_or_default();
         others = others.saturating_sub(count);
         if count > 0 {
-            words.push(format!("{count} {}", if count == 1 { role } else { several }));
+            words.push(language.text(counted, &[("n", count.into())]));
         }
     }
     if others > 0 {
-        words.push(format!("{others} with other roles"));
+        words.push(language.text(Key("count-others"), &[("n", others.into())]));
     }
     words.join(", ")
 }

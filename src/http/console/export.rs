@@ -12,6 +12,7 @@ use super::{State, Visit, see};
 use crate::actor::Actor;
 use crate::graphql::SessionCookie;
 use crate::http::graphql;
+use crate::words::Key;
 
 /// Rows that are read at a time.
 const ROWS: u32 = 100;
@@ -29,6 +30,8 @@ struct Reading {
     variables: Value,
     titles: bool,
     done: bool,
+    /// What is said when the list takes too long.
+    too_late: String,
 }
 
 /// `GET /console/invitations.csv`.
@@ -99,6 +102,7 @@ async fn export(
         variables: json!({ "tenant": tenant, "filter": filter, "first": ROWS }),
         titles: true,
         done: false,
+        too_late: visit.words.say(Key("problem-list-late")),
     };
     // The first rows are read before anything is answered, so that who may not see them is told so.
     let mut rows = Box::pin(rows(reading));
@@ -141,8 +145,8 @@ fn rows(reading: Reading) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send
         let (actor, cookie) = (reading.actor.clone(), SessionCookie::default());
         let ran =
             graphql::inside(&reading.state, actor, cookie, reading.operation, reading.variables.clone());
-        let late = || "The list took too long to read.".to_owned();
-        let response = ran.await.ok_or_else(|| Problem(StatusCode::SERVICE_UNAVAILABLE, late()))?;
+        let late = || Problem(StatusCode::SERVICE_UNAVAILABLE, reading.too_late.clone());
+        let response = ran.await.ok_or_else(late)?;
         if let Some(error) = response.errors.first() {
             return Err(Problem(status_of(&response), error.message.clone()));
         }

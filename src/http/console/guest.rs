@@ -10,6 +10,7 @@ use super::{
     ACCEPT_INVITATION, DECLINE_INVITATION, Done, Fields, INVITATION, LOGIN, LOGOUT, REQUEST_RESET,
     RESET_PASSWORD, SWITCH_TENANT, State, Visit, see, with,
 };
+use crate::words::Key;
 
 /// The page of an invitation: what it offers and what to do next, or where to put the code.
 async fn offer(
@@ -109,7 +110,7 @@ async fn decline(visit: &Visit<'_>, form: &Fields) -> Response {
     let invited = found.data["invitation"]["email"].as_str().unwrap_or_default();
     let typed = form.given("address").unwrap_or_default();
     if found.problem.is_none() && !typed.eq_ignore_ascii_case(invited) {
-        let said = "That is not the invited address.".to_owned();
+        let said = visit.words.say(Key("problem-address"));
         return offer(visit, form, (StatusCode::UNPROCESSABLE_ENTITY, Some(said))).await;
     }
     let done = visit.run(DECLINE_INVITATION, json!({ "input": { "token": token } })).await;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::export::harmless;
 use super::list::tenant_of;
 use super::{INVITE_MANY, State, Visit};
+use crate::words::{Key, Language};
 
 /// `GET /console/import`.
 #[handler]
@@ -36,8 +37,8 @@ pub(super) async fn import(request: &Request, body: poem::Body, Data(state): Dat
         let shown = json!({ "form": { "list": list } });
         visit.page("import.html", StatusCode::UNPROCESSABLE_ENTITY, Some(problem), shown).await
     };
-    let rows = match rows(&list) {
-        Ok(rows) if rows.is_empty() => return refused("The list is empty.").await,
+    let rows = match rows(visit.words, &list) {
+        Ok(rows) if rows.is_empty() => return refused(&visit.words.say(Key("problem-list-empty"))).await,
         Ok(rows) => rows,
         Err(problem) => return refused(&problem).await,
     };
@@ -68,7 +69,7 @@ fn outcomes(results: &Value) -> Option<String> {
 }
 
 /// The rows of a list: address, name and role, with or without a first line that names them.
-fn rows(list: &str) -> Result<Vec<Value>, String> {
+fn rows(words: &Language, list: &str) -> Result<Vec<Value>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -76,12 +77,14 @@ fn rows(list: &str) -> Result<Vec<Value>, String> {
         .from_reader(list.trim_start_matches('\u{feff}').as_bytes());
     let mut rows = Vec::new();
     for (index, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| format!("The list cannot be read: {error}."))?;
+        let record = record.map_err(|error| {
+            words.text(Key("problem-list-unreadable"), &[("error", error.to_string().into())])
+        })?;
         let field = |at: usize| record.get(at).filter(|text| !text.is_empty());
         let titled = index == 0 && field(0).is_some_and(|first| first.eq_ignore_ascii_case("email"));
         let Some(email) = field(0).filter(|_| !titled) else { continue };
         if record.len() > 3 {
-            return Err(format!("Line {} has more than an address, a name and a role.", index + 1));
+            return Err(words.text(Key("problem-list-columns"), &[("line", (index + 1).into())]));
         }
         rows.push(json!({ "email": email, "name": field(1), "roleKey": field(2).unwrap_or("member") }));
     }
@@ -94,15 +97,17 @@ mod tests {
 
     #[test]
     fn a_list_is_read_with_and_without_titles() {
+        let words = crate::words::Words::load(None).unwrap();
+        let english = words.default_language();
         let ann = json!({ "email": "ann@x.test", "name": "Ann, the first", "roleKey": "admin" });
         let bob = json!({ "email": "bob@x.test", "name": null, "roleKey": "member" });
         for list in [
             "ann@x.test,\"Ann, the first\",admin\nbob@x.test",
             "\u{feff}Email,Name,Role\r\nann@x.test ,\"Ann, the first\", admin\r\n\r\nbob@x.test,,\r\n",
         ] {
-            assert_eq!(rows(list).unwrap(), [ann.clone(), bob.clone()], "{list}");
+            assert_eq!(rows(english, list).unwrap(), [ann.clone(), bob.clone()], "{list}");
         }
-        assert!(rows("a@x.test,b,c,d").is_err());
-        assert_eq!(rows("\n \n").unwrap(), [Value::Null; 0]);
+        assert!(rows(english, "a@x.test,b,c,d").is_err());
+        assert_eq!(rows(english, "\n \n").unwrap(), [Value::Null; 0]);
     }
 }

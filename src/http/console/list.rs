@@ -13,6 +13,7 @@ use super::{
     see, settings,
 };
 use crate::clock::Instant;
+use crate::words::Key;
 
 /// Rows on a page.
 const ROWS: u32 = 50;
@@ -23,7 +24,7 @@ pub(super) const SOON: chrono::TimeDelta = chrono::TimeDelta::hours(48);
 pub(super) struct List {
     page: &'static str,
     pub(super) operation: &'static str,
-    tabs: &'static [(&'static str, &'static str)],
+    tabs: &'static [(&'static str, Key)],
     /// The filter that tab and search stand for.
     pub(super) filter: fn(&Fields, Instant) -> Value,
 }
@@ -32,13 +33,13 @@ pub(super) const INVITATION_LIST: List = List {
     page: "invitations.html",
     operation: INVITATIONS,
     tabs: &[
-        ("PENDING", "Pending"),
-        ("EXPIRING", "Expiring"),
-        ("FAILED", "Not delivered"),
-        ("ACCEPTED", "Accepted"),
-        ("EXPIRED", "Expired"),
-        ("CANCELLED", "Cancelled"),
-        ("DECLINED", "Declined"),
+        ("PENDING", Key("invitations-pending")),
+        ("EXPIRING", Key("invitations-expiring")),
+        ("FAILED", Key("invitations-failed")),
+        ("ACCEPTED", Key("invitations-accepted")),
+        ("EXPIRED", Key("invitations-expired")),
+        ("CANCELLED", Key("invitations-cancelled")),
+        ("DECLINED", Key("invitations-declined")),
     ],
     filter: |query, now| {
         let mut filter = match query.get("status").unwrap_or("PENDING") {
@@ -54,25 +55,33 @@ pub(super) const INVITATION_LIST: List = List {
 const MAIL_LIST: List = List {
     page: "mail.html",
     operation: MAIL,
-    tabs: &[("QUEUED", "Queued"), ("RETRYING", "Retrying"), ("FAILED", "Failed"), ("SENT", "Sent")],
+    tabs: &[
+        ("QUEUED", Key("mails-queued")),
+        ("RETRYING", Key("mails-retrying")),
+        ("FAILED", Key("mails-failed")),
+        ("SENT", Key("mails-sent")),
+    ],
     filter: |query, _| json!({ "delivery": [query.get("status").unwrap_or("QUEUED")] }),
 };
 
 /// Kinds of mails that a tenant has.
-const MAIL_KINDS: [(&str, &str); 3] =
-    [("", "Every kind"), ("INVITATION", "Invitations"), ("INVITATION_ACCEPTED", "News of acceptance")];
+const MAIL_KINDS: [(&str, Key); 3] = [
+    ("", Key("mails-every-kind")),
+    ("INVITATION", Key("mails-invitations")),
+    ("INVITATION_ACCEPTED", Key("mails-acceptance")),
+];
 
 /// Every mail of the tenant, for those who manage it.
 const ALL_MAIL_LIST: List = List {
     page: "mails.html",
     operation: MAILS,
     tabs: &[
-        ("", "All"),
-        ("QUEUED", "Queued"),
-        ("RETRYING", "Retrying"),
-        ("FAILED", "Failed"),
-        ("SENT", "Sent"),
-        ("SUPPRESSED", "Stopped"),
+        ("", Key("mails-all")),
+        ("QUEUED", Key("mails-queued")),
+        ("RETRYING", Key("mails-retrying")),
+        ("FAILED", Key("mails-failed")),
+        ("SENT", Key("mails-sent")),
+        ("SUPPRESSED", Key("mails-stopped")),
     ],
     filter: |query, _| {
         let one_of = |name| query.given(name).map(|value| json!([value]));
@@ -83,7 +92,11 @@ const ALL_MAIL_LIST: List = List {
 pub(super) const MEMBER_LIST: List = List {
     page: "members.html",
     operation: MEMBERS,
-    tabs: &[("", "All"), ("ACTIVE", "Active"), ("SUSPENDED", "Suspended")],
+    tabs: &[
+        ("", Key("members-all")),
+        ("ACTIVE", Key("members-active")),
+        ("SUSPENDED", Key("members-suspended")),
+    ],
     filter: |query, _| {
         let status = query.given("status").map(|status| json!([status]));
         json!({ "status": status, "search": query.given("q") })
@@ -93,7 +106,12 @@ pub(super) const MEMBER_LIST: List = List {
 const RESET_LIST: List = List {
     page: "resets.html",
     operation: RESETS,
-    tabs: &[("", "All"), ("REQUESTED", "Waiting"), ("APPROVED", "Approved"), ("REJECTED", "Rejected")],
+    tabs: &[
+        ("", Key("resets-all")),
+        ("REQUESTED", Key("resets-waiting")),
+        ("APPROVED", Key("resets-approved")),
+        ("REJECTED", Key("resets-rejected")),
+    ],
     filter: |query, _| json!({ "status": query.given("status").map(|status| json!([status])) }),
 };
 
@@ -118,6 +136,11 @@ pub(super) fn tenant_of(visit: &Visit<'_>) -> Option<String> {
     visit.actor.principal().and_then(|principal| principal.active_tenant).map(|id| id.global())
 }
 
+/// Values to choose among, each with what it is called.
+fn titled(visit: &Visit<'_>, choices: &[(&str, Key)]) -> Value {
+    choices.iter().map(|(value, title)| json!({ "value": value, "title": visit.words.say(*title) })).collect()
+}
+
 impl List {
     async fn respond(&self, state: &State, request: &Request) -> Response {
         match Visit::known(state, request).await {
@@ -134,7 +157,7 @@ impl List {
     ) -> Response {
         let Some(tenant) = tenant_of(visit) else { return see("/login/tenant") };
         let wanted = visit.query.get("status").unwrap_or_default();
-        let known = |tab: &&(&str, &str)| tab.0 == wanted;
+        let known = |tab: &&(&str, Key)| tab.0 == wanted;
         if !wanted.is_empty() && !self.tabs.iter().any(|tab| known(&tab)) {
             return see(visit.path());
         }
@@ -150,10 +173,8 @@ impl List {
             .map(|roles| roles.iter().map(|role| role["key"].clone()).collect())
             .unwrap_or_default();
         let current = self.tabs.iter().find(known).or(self.tabs.first()).map_or("", |tab| tab.0);
-        let tabs: Vec<Value> =
-            self.tabs.iter().map(|(value, title)| json!({ "value": value, "title": title })).collect();
         values["keys"] = json!(keys);
-        values["tabs"] = json!(tabs);
+        values["tabs"] = titled(visit, self.tabs);
         values["status"] = json!(current);
         values["q"] = json!(visit.query.given("q"));
         values["kept"] = json!(visit.query.kept(&["status", "q", "kind"]));
@@ -178,9 +199,7 @@ pub(super) async fn mail(request: &Request, Data(state): Data<&State>) -> Respon
             if !MAIL_KINDS.iter().any(|(known, _)| *known == kind) {
                 return see(visit.path());
             }
-            let kinds: Vec<Value> =
-                MAIL_KINDS.iter().map(|(value, title)| json!({ "value": value, "title": title })).collect();
-            let values = json!({ "form": {}, "kind": kind, "kinds": kinds });
+            let values = json!({ "form": {}, "kind": kind, "kinds": titled(&visit, &MAIL_KINDS) });
             let list = if all { &ALL_MAIL_LIST } else { &MAIL_LIST };
             list.shown(&visit, values, (StatusCode::OK, None)).await
         }
@@ -217,7 +236,7 @@ pub(super) async fn one_request(
         (None, row) if row["id"].is_string() => {
             visit.page("request.html", StatusCode::OK, None, json!({ "row": row })).await
         }
-        _ => visit.failed(StatusCode::NOT_FOUND, "There is no such request, or none that you may decide."),
+        _ => visit.refused(StatusCode::NOT_FOUND, Key("problem-no-request")),
     }
 }
 
@@ -284,7 +303,7 @@ pub(super) async fn act(
         }
         ("roles", "update") => (UPDATE_ROLE, "roleId", settings::role_fields(&form), "saved"),
         ("roles", "delete") => (DELETE_ROLE, "roleId", json!({}), "deleted"),
-        _ => return visit.failed(StatusCode::NOT_FOUND, "There is no such action."),
+        _ => return visit.refused(StatusCode::NOT_FOUND, Key("problem-no-action")),
     };
     let back = match list.as_str() {
         "roles" => "/console/settings".to_owned(),
@@ -292,7 +311,7 @@ pub(super) async fn act(
     };
     let ids: Vec<&str> = if id == "selected" { form.all("id").collect() } else { vec![id.as_str()] };
     if ids.is_empty() {
-        return visit.failed(StatusCode::UNPROCESSABLE_ENTITY, "Choose at least one row first.");
+        return visit.refused(StatusCode::UNPROCESSABLE_ENTITY, Key("problem-no-row"));
     }
     let (mut good, mut refused) = (0_usize, None);
     for id in &ids {
@@ -308,9 +327,8 @@ pub(super) async fn act(
         None => see(&format!("{back}?done={word}")),
         Some((status, problem)) if ids.len() == 1 => visit.failed(status, &problem),
         Some((status, problem)) => {
-            let said =
-                format!("Done for {good} of {}. The first that was refused says: {problem}", ids.len());
-            visit.failed(status, &said)
+            let values = [("good", good.into()), ("all", ids.len().into()), ("problem", problem.into())];
+            visit.failed(status, &visit.words.text(Key("problem-some"), &values))
         }
     }
 }

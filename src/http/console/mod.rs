@@ -23,6 +23,7 @@ use poem::{IntoResponse as _, Response, Route, get, post};
 
 use self::visit::{Done, Fields, Visit};
 use super::State;
+use crate::words::{self, Key, Words};
 
 /// Our pages run our scripts, send forms to us, and do nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -100,39 +101,36 @@ operations! {
 }
 
 /// What a page says after something was done, by the word in its address.
-const DONE: &[(&str, &str)] = &[
-    ("invited", "The invitation is on its way."),
-    ("standing", "This invitation stands already; no second mail was sent."),
-    ("retried", "It is tried again at once."),
-    ("stopped", "Stopped. An invitation that it was for stays pending, and can be sent again."),
-    ("resent", "Sent again, with a new link. The one before is of no use any more."),
-    ("cancelled", "Cancelled. The link is of no use any more."),
-    ("joined", "Welcome! You are a member."),
-    ("declined", "You declined the invitation. There is nothing else to do."),
-    ("role", "The role is changed; it counts from the next request."),
-    ("suspended", "Suspended; it counts from the next request."),
-    ("reinstated", "Reinstated."),
-    ("removed", "Removed, with the invitations that went with the right to make them."),
-    ("transferred", "Handed over. You are an admin from here on."),
-    ("approved", "Approved. A link goes to the person's own mailbox."),
-    ("rejected", "Rejected. The person is told by mail."),
-    (
-        "asked",
-        "If there is such an account, a link comes by mail: at once, or as soon as an administrator has approved it.",
-    ),
-    ("reset", "Your password is set, and every session has ended. Sign in with it."),
-    ("withdrawn", "Withdrawn."),
-    ("saved", "Saved."),
-    ("password", "The password is changed, and your other sessions have ended."),
-    ("ended", "That session has ended."),
-    ("sessions", "Every session of theirs has ended."),
-    ("switched", "This session speaks for another tenant from here on."),
-    ("left", "You are not a member there any more."),
-    ("made", "Made."),
-    ("deleted", "Deleted."),
-    ("enabled", "Enabled. What happens from here on is posted to it."),
-    ("disabled", "Disabled. What waited for it is given up."),
-    ("redelivered", "It is posted once more."),
+const DONE: &[(&str, Key)] = &[
+    ("invited", Key("done-invited")),
+    ("standing", Key("done-standing")),
+    ("retried", Key("done-retried")),
+    ("stopped", Key("done-stopped")),
+    ("resent", Key("done-resent")),
+    ("cancelled", Key("done-cancelled")),
+    ("joined", Key("done-joined")),
+    ("declined", Key("done-declined")),
+    ("role", Key("done-role")),
+    ("suspended", Key("done-suspended")),
+    ("reinstated", Key("done-reinstated")),
+    ("removed", Key("done-removed")),
+    ("transferred", Key("done-transferred")),
+    ("approved", Key("done-approved")),
+    ("rejected", Key("done-rejected")),
+    ("asked", Key("done-asked")),
+    ("reset", Key("done-reset")),
+    ("withdrawn", Key("done-withdrawn")),
+    ("saved", Key("done-saved")),
+    ("password", Key("done-password")),
+    ("ended", Key("done-ended")),
+    ("sessions", Key("done-sessions")),
+    ("switched", Key("done-switched")),
+    ("left", Key("done-left")),
+    ("made", Key("done-made")),
+    ("deleted", Key("done-deleted")),
+    ("enabled", Key("done-enabled")),
+    ("disabled", Key("done-disabled")),
+    ("redelivered", Key("done-redelivered")),
 ];
 
 macro_rules! templates {
@@ -148,11 +146,11 @@ templates! {
     "webhook", "platform", "users", "health", "options", "account",
 }
 
-/// The pages, compiled.
+/// The pages, compiled once, for each language in its turn.
 ///
 /// # Errors
 /// When one does not parse.
-pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
+pub(super) fn templates(words: &Words) -> Result<Vec<Environment<'static>>, minijinja::Error> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Chainable);
     env.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -165,7 +163,15 @@ pub(super) fn templates() -> Result<Environment<'static>, minijinja::Error> {
     for (name, source) in TEMPLATES {
         env.add_template(name, source)?;
     }
-    Ok(env)
+    let speaking = words.languages().iter().map(|language| {
+        // A copy has the compiled pages in common with the others.
+        let mut env = env.clone();
+        words::install(&mut env, language);
+        env.add_global("language", language.tag());
+        env.add_global("direction", language.direction());
+        env
+    });
+    Ok(speaking.collect())
 }
 
 /// Adds the pages.
@@ -253,6 +259,6 @@ mod tests {
 
     #[test]
     fn every_page_parses() {
-        super::templates().unwrap();
+        super::templates(&crate::words::Words::load(None).unwrap()).unwrap();
     }
 }

@@ -10,13 +10,14 @@ use super::{
     CANCEL_MAIL, CREATE_TENANT, DELETE_TENANT, PLATFORM, PLATFORM_SETTINGS, REINSTATE_TENANT, RETRY_MAIL,
     REVOKE_USER_SESSIONS, SUSPEND_TENANT, State, TENANTS, USERS, Visit, see,
 };
+use crate::words::Key;
 
 /// The pages of the platform.
-const PAGES: [(&str, &str); 4] = [
-    ("/platform", "Tenants"),
-    ("/platform/users", "Users"),
-    ("/platform/health", "Health"),
-    ("/platform/settings", "Settings"),
+const PAGES: [(&str, Key); 4] = [
+    ("/platform", Key("platform-tenants")),
+    ("/platform/users", Key("platform-users")),
+    ("/platform/health", Key("platform-health")),
+    ("/platform/settings", Key("platform-settings")),
 ];
 
 /// A page of the platform with what an operation found.
@@ -32,7 +33,9 @@ async fn page(
         return visit.failed(found.status, &problem);
     }
     values["data"] = found.data;
-    values["pages"] = PAGES.iter().map(|(href, title)| json!({ "href": href, "title": title })).collect();
+    let title = |title: &Key| visit.words.say(*title);
+    values["pages"] =
+        PAGES.iter().map(|(href, name)| json!({ "href": href, "title": title(name) })).collect();
     visit.page(name, status, problem.as_deref(), values).await
 }
 
@@ -90,7 +93,7 @@ pub(super) async fn mail(
     let (operation, word) = match action.as_str() {
         "retry" => (RETRY_MAIL, "retried"),
         "cancel" => (CANCEL_MAIL, "stopped"),
-        _ => return visit.failed(StatusCode::NOT_FOUND, "There is no such action."),
+        _ => return visit.refused(StatusCode::NOT_FOUND, Key("problem-no-action")),
     };
     let done = visit.run(operation, json!({ "input": { "mailId": id } })).await;
     visit.after(done, &format!("/platform/health?done={word}"))
@@ -166,7 +169,7 @@ pub(super) async fn act(
             let slug = form.given("confirm").unwrap_or_default();
             (DELETE_TENANT, json!({ "tenantId": id, "slug": slug }), "deleted")
         }
-        _ => return visit.failed(StatusCode::NOT_FOUND, "There is no such action."),
+        _ => return visit.refused(StatusCode::NOT_FOUND, Key("problem-no-action")),
     };
     let done = visit.run(operation, json!({ "input": input })).await;
     visit.after(done, &format!("/platform?done={word}"))

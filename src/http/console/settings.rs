@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::list::tenant_of;
 use super::{CREATE_ROLE, DELETE_TENANT, Fields, SETTINGS, State, UPDATE_TENANT, Visit, see};
 use crate::permission::Permission;
+use crate::words::Key;
 
 async fn shown(visit: &Visit<'_>, form: Value, (status, problem): (StatusCode, Option<String>)) -> Response {
     let Some(tenant) = tenant_of(visit) else { return see("/login/tenant") };
@@ -19,7 +20,7 @@ async fn shown(visit: &Visit<'_>, form: Value, (status, problem): (StatusCode, O
         .iter()
         .map(|permission| {
             let key = permission.as_str().to_uppercase();
-            let title = key.replace('_', " ").to_lowercase();
+            let title = visit.words.text(Key("permission"), &[("permission", key.to_lowercase().into())]);
             json!({ "key": key, "title": title })
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use minijinja::context;
 use minijinja::value::Serde;
-use poem::http::{HeaderMap, StatusCode, header};
+use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::web::Html;
 use poem::{IntoResponse as _, Request, Response};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::auth;
 use crate::graphql::SessionCookie;
 use crate::http::wrap::RequestId;
 use crate::http::{State, graphql, pages, session_cookie};
+use crate::words::{Key, Language};
 
 /// Largest form in bytes.
 const FORM_MAX: usize = 64 * 1024;
@@ -71,6 +72,10 @@ pub(super) struct Visit<'r> {
     pub(super) actor: Actor,
     pub(super) token: Option<String>,
     pub(super) query: Fields,
+    /// The language of the page.
+    pub(super) words: &'r Language,
+    /// The pages in that language.
+    templates: &'r minijinja::Environment<'static>,
     viewer: OnceCell<Value>,
 }
 
@@ -89,12 +94,16 @@ impl<'r> Visit<'r> {
         let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
         let origin = graphql::origin(state, request, request_id);
         let actor = auth::service::authenticate_page(&state.app, token.as_deref(), origin).await;
+        let known = &state.app.config.words;
+        let spoken = known.accepted(request.header(header::ACCEPT_LANGUAGE).unwrap_or_default());
+        let words = &known.languages()[spoken];
         let actor = actor.map_err(|error| {
             tracing::error!(cause = ?error, "who opens a page cannot be found out");
-            (StatusCode::SERVICE_UNAVAILABLE, "The service is overloaded; try again in a moment.\n")
-                .into_response()
+            let said = words.say(Key("problem-overloaded")) + "\n";
+            (StatusCode::SERVICE_UNAVAILABLE, said).into_response()
         })?;
-        Ok(Self { state, request, actor, token, query, viewer: OnceCell::new() })
+        let templates = &state.templates[spoken];
+        Ok(Self { state, request, actor, token, query, words, templates, viewer: OnceCell::new() })
     }
 
     /// The same visit as whoever the cookies of an answer stand for: somebody who has just signed in, or out.
@@ -144,14 +153,12 @@ impl<'r> Visit<'r> {
     ) -> Result<(Self, Fields), Response> {
         let visit = Self::of(state, request).await?;
         if !session_cookie::from_own_page(&state.app.config.network, request) {
-            return Err(
-                visit.failed(StatusCode::FORBIDDEN, "This form was not sent by a page of this service.")
-            );
+            return Err(visit.refused(StatusCode::FORBIDDEN, Key("problem-foreign-form")));
         }
         let reading = body.into_bytes_limit(most);
         match tokio::time::timeout(state.app.config.client_timeout, reading).await {
             Ok(Ok(bytes)) => Ok((visit, Fields::of(&bytes))),
-            _ => Err(visit.failed(StatusCode::BAD_REQUEST, "The form could not be read.")),
+            _ => Err(visit.refused(StatusCode::BAD_REQUEST, Key("problem-form"))),
         }
     }
 
@@ -182,7 +189,7 @@ impl<'r> Visit<'r> {
         let cookie = SessionCookie::asked(self.token.clone());
         let ran = graphql::inside(self.state, self.actor.clone(), cookie, operation, variables).await;
         let Some(response) = ran else {
-            let problem = Some("The service did not answer in time; try again in a moment.".to_owned());
+            let problem = Some(self.words.say(Key("problem-late")));
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Done { data: Value::Null, problem, status, headers: HeaderMap::new() };
         };
@@ -215,15 +222,15 @@ impl<'r> Visit<'r> {
         let tenant = viewer["activeMembership"]["tenant"].clone();
         let may = |right: &str| tenant["viewerCan"][right] == true;
         let nav: Vec<Value> = [
-            ("/console", "Overview", !tenant.is_null()),
-            ("/console/invitations", "Invitations", may("invite")),
-            ("/console/mail", "Mail", may("invite") || may("manageTenant")),
-            ("/console/members", "Members", !tenant.is_null()),
-            ("/console/resets", "Reset requests", may("approveResets")),
-            ("/console/events", "Events", may("viewEvents")),
-            ("/console/webhooks", "Webhooks", may("manageTenant") && may("viewEvents")),
-            ("/console/settings", "Settings", may("manageTenant") || may("manageRoles")),
-            ("/platform", "Platform", viewer["isSuperuser"] == true),
+            ("/console", Key("nav-overview"), !tenant.is_null()),
+            ("/console/invitations", Key("nav-invitations"), may("invite")),
+            ("/console/mail", Key("nav-mail"), may("invite") || may("manageTenant")),
+            ("/console/members", Key("nav-members"), !tenant.is_null()),
+            ("/console/resets", Key("nav-resets"), may("approveResets")),
+            ("/console/events", Key("nav-events"), may("viewEvents")),
+            ("/console/webhooks", Key("nav-webhooks"), may("manageTenant") && may("viewEvents")),
+            ("/console/settings", Key("nav-settings"), may("manageTenant") || may("manageRoles")),
+            ("/platform", Key("nav-platform"), viewer["isSuperuser"] == true),
         ]
         .into_iter()
         .filter(|(_, _, shown)| *shown)
@@ -231,27 +238,21 @@ impl<'r> Visit<'r> {
             let below = self.path().strip_prefix(href);
             let here =
                 below.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && href != "/console"));
-            json!({ "href": href, "title": title, "here": here })
+            json!({ "href": href, "title": self.words.say(title), "here": here })
         })
         .collect();
         let word = self.query.get("done").unwrap_or_default();
-        let done = DONE.iter().find(|(known, _)| *known == word).map(|(_, text)| text);
+        let done = DONE.iter().find(|(known, _)| *known == word && problem.is_none());
+        let done = done.map(|(_, said)| self.words.say(*said));
         let shared = json!({
             "viewer": viewer, "tenant": tenant, "nav": nav, "here": self.path(),
-            "done": done.filter(|_| problem.is_none()), "problem": problem,
+            "done": done, "problem": problem,
         });
         let (shared, more) = (minijinja::Value::from(Serde(&shared)), minijinja::Value::from(Serde(&more)));
-        let rendered = self
-            .state
-            .templates
-            .get_template(name)
-            .and_then(|page| page.render(context! { ..more, ..shared }));
+        let rendered =
+            self.templates.get_template(name).and_then(|page| page.render(context! { ..more, ..shared }));
         match rendered {
-            Ok(html) => {
-                let mut response = pages::with_policy(POLICY, Html(html));
-                response.set_status(status);
-                response
-            }
+            Ok(html) => self.answer(status, html),
             Err(error) => {
                 tracing::error!(%error, name, "a page cannot be rendered");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -264,9 +265,21 @@ impl<'r> Visit<'r> {
         let request_id = self.actor.origin.request_id.as_deref();
         let back = if self.path().starts_with("/account") { "/account" } else { "/console" };
         let values = context! { problem, request_id, back };
-        let rendered = self.state.templates.get_template("failed.html").and_then(|page| page.render(values));
-        let mut response = pages::with_policy(POLICY, Html(rendered.unwrap_or_default()));
+        let rendered = self.templates.get_template("failed.html").and_then(|page| page.render(values));
+        self.answer(status, rendered.unwrap_or_default())
+    }
+
+    /// As [`Visit::failed`], in words of ours.
+    pub(super) fn refused(&self, status: StatusCode, problem: Key) -> Response {
+        self.failed(status, &self.words.say(problem))
+    }
+
+    fn answer(&self, status: StatusCode, html: String) -> Response {
+        let mut response = pages::with_policy(POLICY, Html(html));
         response.set_status(status);
+        if let Ok(tag) = HeaderValue::from_str(self.words.tag()) {
+            response.headers_mut().insert(header::CONTENT_LANGUAGE, tag);
+        }
         response
     }
 

@@ -12,6 +12,7 @@ use super::{
     WEBHOOK, WEBHOOKS, see,
 };
 use crate::event::EventKind;
+use crate::words::Key;
 
 /// Status and problem of a page.
 type Said = (StatusCode, Option<String>);
@@ -60,8 +61,7 @@ async fn one(visit: &Visit<'_>, id: &str, more: Value, (status, problem): Said) 
     }
     let row = found.data["node"].take();
     if !row["id"].is_string() {
-        return visit
-            .failed(StatusCode::NOT_FOUND, "There is no such endpoint, or none that you may manage.");
+        return visit.refused(StatusCode::NOT_FOUND, Key("problem-no-endpoint"));
     }
     let mut values = json!({ "row": row, "families": families() });
     if let (Some(values), Value::Object(more)) = (values.as_object_mut(), more) {
@@ -124,7 +124,7 @@ pub(super) async fn act(
         "rotate" => (ROTATE_WEBHOOK, json!({}), ""),
         "delete" => (DELETE_WEBHOOK, json!({}), "deleted"),
         "redeliver" => (REDELIVER_WEBHOOK, json!({}), "redelivered"),
-        _ => return visit.failed(StatusCode::NOT_FOUND, "There is no such action."),
+        _ => return visit.refused(StatusCode::NOT_FOUND, Key("problem-no-action")),
     };
     let mut input = rest.clone();
     if action == "redeliver" {

@@ -45,7 +45,7 @@ pub(super) struct InviteInput {
     pub(super) note: Option<String>,
     /// JSON object of the inviting application, at most 4096 bytes.
     pub(super) metadata: Option<JsonValue>,
-    /// Language of the mail, as a language tag; `en` by default.
+    /// Language of the mail, as a language tag; that of the service by default.
     pub(super) locale: Option<String>,
     /// Lifetime in seconds, at most the tenant's maximum; 604800 by default.
     pub(super) expires_in_seconds: Option<i32>,
@@ -83,7 +83,7 @@ pub(super) struct InviteRow {
     pub(super) note: Option<String>,
     /// JSON object of the inviting application, at most 4096 bytes.
     pub(super) metadata: Option<JsonValue>,
-    /// Language of the mail, as a language tag; `en` by default.
+    /// Language of the mail, as a language tag; that of the service by default.
     pub(super) locale: Option<String>,
 }
 

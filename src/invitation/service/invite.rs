@@ -166,12 +166,13 @@ pub async fn invite_owner(
 pub(super) fn check(app: &App, input: &Invite) -> Result<Checked> {
     let email = Email::parse(&input.email).map_err(|e| Error::bad_input("email", e.to_string()))?;
     let name = input.name.as_deref().filter(|name| !name.trim().is_empty());
+    let language = app.config.words.default_language().tag();
     Ok(Checked {
         email,
         name: name.map(|name| text::name("name", name)).transpose()?,
         note: input.note.as_deref().map_or(Ok(None), |note| text::note("note", note))?,
         metadata: input.metadata.as_ref().filter(|value| !value.is_null()).map(check_metadata).transpose()?,
-        locale: text::locale("locale", input.locale.as_deref().unwrap_or("en"))?,
+        locale: text::locale("locale", input.locale.as_deref().unwrap_or(language))?,
         lifetime: check_lifetime(app, input.expires_in_seconds)?,
         delivery: input.delivery,
         on_conflict: input.on_conflict,

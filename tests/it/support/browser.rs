@@ -1,7 +1,7 @@
 //! A browser without scripts: forms, cookies, redirects.
 
-use poem::Request;
 use poem::http::Method;
+use poem::{Request, RequestBuilder};
 
 use super::{Client, PASSWORD, Reply, TestApp};
 
@@ -11,11 +11,13 @@ pub const OWN: &str = "http://localhost:8000";
 pub struct Browser {
     client: Client,
     pub cookie: String,
+    /// What it says of the languages that its person reads; empty for nothing.
+    pub languages: &'static str,
 }
 
 impl Browser {
     pub fn new(app: &TestApp) -> Self {
-        Self { client: app.stranger(), cookie: String::new() }
+        Self { client: app.stranger(), cookie: String::new(), languages: "" }
     }
 
     pub async fn signed_in(app: &TestApp, email: &str) -> Self {
@@ -34,7 +36,8 @@ impl Browser {
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
-        let request = Request::builder().uri_str(path).header("cookie", &self.cookie).finish();
+        let request = Request::builder().uri_str(path).header("cookie", &self.cookie);
+        let request = self.in_languages(request).finish();
         self.send(request).await
     }
 
@@ -50,8 +53,12 @@ impl Browser {
             .uri_str(path)
             .content_type("application/x-www-form-urlencoded")
             .header("cookie", &self.cookie)
-            .header("origin", origin)
-            .body(body.finish());
+            .header("origin", origin);
+        let request = self.in_languages(request).body(body.finish());
         self.send(request).await
+    }
+
+    fn in_languages(&self, request: RequestBuilder) -> RequestBuilder {
+        if self.languages.is_empty() { request } else { request.header("accept-language", self.languages) }
     }
 }
