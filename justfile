@@ -21,6 +21,7 @@ lint:
 # Write the files that mirror the code.
 mirror:
     cargo run -- schema --output schema.graphql
+    cargo run -- schema --reference --output docs/REFERENCE.md
     cargo run -- config --example > .env.example
     cargo run -- mail preview tests/mails
 

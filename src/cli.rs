@@ -93,6 +93,9 @@ enum Command {
         /// Say what changed since the schema in a file, and fail where that breaks its clients
         #[arg(long, value_name = "FILE")]
         check: Option<PathBuf>,
+        /// Write the reference of operations and types, as Markdown, instead of the schema
+        #[arg(long, conflicts_with = "check")]
+        reference: bool,
     },
     /// List what is served
     #[command(alias = "show_urls")]
@@ -137,6 +140,15 @@ Rows that stand already are left as they are, so that it is safe to run it again
         link_only: bool,
         /// Print JSON
         #[arg(long)]
+        json: bool,
+    },
+    /// Print or mail the link that makes the first administrator, good for 30 minutes
+    SetupLink {
+        /// Mail it to this address
+        #[arg(long, value_name = "EMAIL")]
+        mail: Option<String>,
+        /// Print JSON
+        #[arg(long, conflicts_with = "mail")]
         json: bool,
     },
     /// Print a one-time link that sets a new password, good for 15 minutes
@@ -319,7 +331,9 @@ async fn run(cli: Cli) -> Outcome {
             admin::create_superuser(&options, email, name, source).await
         }
         Command::MarkExpiredInvitations => operate::mark_expired(&options).await,
-        Command::Schema { output, check } => operate::schema(output.as_deref(), check.as_deref()),
+        Command::Schema { output, check, reference } => {
+            operate::schema(output.as_deref(), check.as_deref(), reference)
+        }
         Command::Routes { json } => operate::routes(json),
         Command::Tenant { action: Tenant::Create { name, slug, owner, json } } => {
             admin::create_tenant(&options, &name, &slug, &owner, json).await
@@ -333,6 +347,7 @@ async fn run(cli: Cli) -> Outcome {
             let wanted = admin::Wanted { email, tenant, role, name, note, link_only };
             admin::invite(&options, wanted, json).await
         }
+        Command::SetupLink { mail, json } => admin::setup_link(&options, mail.as_deref(), json).await,
         Command::ResetLink { email, json } => admin::reset_link(&options, &email, json).await,
         Command::Check => operate::check(&options).await,
         Command::Ready => operate::ready(&options).await,

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod contract;
+pub mod reference;
 
 pub mod app;
 pub mod http;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::operate::{mailbox, send_at_once};
 use super::output::{say, say_json, talk};
 use super::{Failure, Outcome, open};
 use crate::actor::Actor;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::config::Options;
 use crate::id::TypedId as _;
 use crate::invitation::service::{Delivery, Invite};
+use crate::mail::Mail;
 use crate::tenant::Tenant;
 use crate::{invitation, onboarding, password_reset, tenant, user};
 
@@ -139,6 +141,26 @@ pub(super) async fn list_tenants(options: &Options, json: bool) -> Outcome {
     if tenants.is_empty() {
         talk("No tenants yet; make one with `guestlist tenant create NAME --slug SLUG --owner EMAIL`.");
     }
+    Ok(())
+}
+
+pub(super) async fn setup_link(options: &Options, mail: Option<&str>, json: bool) -> Outcome {
+    let app = open(options).await?;
+    let to = mail.map(mailbox).transpose()?;
+    let Some(setup) = onboarding::service::setup_link(&app).await? else {
+        let message = "there is an administrator already; `guestlist create-superuser` makes another one";
+        return Err(Failure::new(Failure::FAILED, message));
+    };
+    let onboarding::service::SetupLink { link, token, expires_at } = setup;
+    if let Some(to) = to {
+        return send_at_once(&app.mailer, &Mail::Setup { to, link, token, expires_at }).await;
+    }
+    if json {
+        say_json(&json!({ "link": link, "expiresAt": expires_at }));
+        return Ok(());
+    }
+    say(link);
+    talk(format_args!("It can be used once, until {expires_at}, by whoever is to be the administrator."));
     Ok(())
 }
 

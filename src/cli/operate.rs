@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
+use lettre::message::Mailbox;
 use serde_json::json;
 
 use super::actions::Migrate;
@@ -17,7 +18,7 @@ use crate::event::service::Head;
 use crate::http::ROUTES;
 use crate::id::IdSource;
 use crate::mail::{Mail, Mailer};
-use crate::{event, invitation, schema as gql};
+use crate::{event, invitation, reference, schema as gql};
 
 pub(super) async fn migrate(options: &Options, action: Migrate) -> Outcome {
     let db = Db::open(&options.database_url()).await?;
@@ -41,19 +42,24 @@ pub(super) async fn mark_expired(options: &Options) -> Outcome {
     Ok(())
 }
 
-pub(super) fn schema(output: Option<&Path>, check: Option<&Path>) -> Outcome {
+pub(super) fn schema(output: Option<&Path>, check: Option<&Path>, reference: bool) -> Outcome {
     let sdl = gql::sdl();
     let unreadable = |path: &Path, error: std::io::Error| {
         Failure::new(Failure::FAILED, format!("{}: {error}", path.display()))
     };
+    let written = if reference {
+        reference::page(&sdl).map_err(|error| Failure::new(Failure::FAILED, error.to_string()))?
+    } else {
+        sdl.clone()
+    };
     if let Some(path) = output {
-        return std::fs::write(path, &sdl).map_err(|error| unreadable(path, error));
+        return std::fs::write(path, &written).map_err(|error| unreadable(path, error));
     }
     if let Some(path) = check {
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
         return compare(path, &text, &sdl);
     }
-    say(sdl.trim_end());
+    say(written.trim_end());
     Ok(())
 }
 
@@ -168,11 +174,21 @@ pub(super) async fn rotate_keys(options: &Options) -> Outcome {
 
 pub(super) async fn mail_test(options: &Options, to: &str) -> Outcome {
     let config = checked(options)?;
-    let (mailer, now) = (Mailer::new(&config)?, Clock::System.now());
+    let mail = Mail::Test { to: mailbox(to)? };
+    send_at_once(&Mailer::new(&config)?, &mail).await
+}
+
+/// The mailbox of an address that was typed.
+pub(super) fn mailbox(to: &str) -> Result<Mailbox, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::new(Failure::USAGE, error.to_string());
     let to = Email::parse(to).map_err(|error| usage(&error))?;
-    let mail = Mail::Test { to: to.deliverable().parse().map_err(|error| usage(&error))? };
-    match mailer.send(IdSource::default().fresh(now), &mail, now).await {
+    to.deliverable().parse().map_err(|error| usage(&error))
+}
+
+/// Sends a mail that somebody waits for, and says what the server said.
+pub(super) async fn send_at_once(mailer: &Mailer, mail: &Mail) -> Outcome {
+    let now = Clock::System.now();
+    match mailer.send(IdSource::default().fresh(now), mail, now).await {
         Ok(reply) => {
             say(format_args!("Taken: {reply}"));
             Ok(())

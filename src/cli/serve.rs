@@ -198,10 +198,10 @@ async fn banner(app: &App, existed: bool, applied: usize, metrics: Option<Socket
         None => String::new(),
     };
     say(format_args!("  mail      {page}{}{held}", app.mailer.describe()));
-    if let Some(link) = onboarding::service::setup_link(app).await? {
+    if let Some(setup) = onboarding::service::setup_link(app).await? {
         say("");
         say("  No administrator yet. Open this link once, within 30 minutes:");
-        say(format_args!("    {link}"));
+        say(format_args!("    {}", setup.link));
         say("  or run: guestlist create-superuser --email you@example.com");
         say("  Just looking? Run: guestlist demo");
     }

@@ -58,7 +58,9 @@ impl CapturedMail {
             Mail::Invitation(mail) => (&mail.to, Some(mail.link.clone()), Some(mail.token.clone())),
             Mail::InvitationAccepted(mail) => (&mail.to, Some(mail.link.clone()), None),
             Mail::ResetRequested(mail) => (&mail.to, Some(mail.link.clone()), None),
-            Mail::ResetLink { to, link, token, .. } => (to, Some(link.clone()), Some(token.clone())),
+            Mail::ResetLink { to, link, token, .. } | Mail::Setup { to, link, token, .. } => {
+                (to, Some(link.clone()), Some(token.clone()))
+            }
             Mail::ResetRejected { to, .. } | Mail::PasswordChanged { to, .. } | Mail::Test { to } => {
                 (to, None, None)
             }

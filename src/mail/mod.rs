@@ -66,6 +66,17 @@ pub enum Mail {
         /// When it was changed.
         at: Instant,
     },
+    /// Leads to the page that makes the first administrator.
+    Setup {
+        /// Whoever is to be that.
+        to: Mailbox,
+        /// Link to the page.
+        link: String,
+        /// The token in the link.
+        token: String,
+        /// When the link ends.
+        expires_at: Instant,
+    },
     /// Proves that the settings work.
     Test {
         /// Who asked for it.
@@ -153,6 +164,7 @@ impl Mail {
             Self::ResetLink { .. } => "reset_link",
             Self::ResetRejected { .. } => "reset_rejected",
             Self::PasswordChanged { .. } => "password_changed",
+            Self::Setup { .. } => "setup",
             Self::Test { .. } => "test",
         }
     }

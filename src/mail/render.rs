@@ -58,6 +58,8 @@ fn compiled(folder: Option<&Path>) -> Result<Environment<'static>, minijinja::Er
         ("reset_link.html", include_str!("templates/reset_link.html")),
         ("reset_rejected.txt", include_str!("templates/reset_rejected.txt")),
         ("reset_rejected.html", include_str!("templates/reset_rejected.html")),
+        ("setup.txt", include_str!("templates/setup.txt")),
+        ("setup.html", include_str!("templates/setup.html")),
         ("test.txt", include_str!("templates/test.txt")),
         ("test.html", include_str!("templates/test.html")),
     ] {
@@ -189,6 +191,16 @@ fn said(language: &Language, mail: &Mail) -> (String, Option<String>, minijinja:
             let values = context! { locale => language.tag(), name => shown(name), at => in_words(*at) };
             (language.say(Key("changed-subject")), None, values)
         }
+        Mail::Setup { to, link, token, expires_at } => {
+            let values = context! {
+                locale => language.tag(),
+                to => to.email.to_string(),
+                link => link,
+                token => token,
+                expires => in_words(*expires_at),
+            };
+            (language.say(Key("setup-subject")), None, values)
+        }
         Mail::Test { to } => {
             let values = context! { locale => language.tag(), to => to.email.to_string() };
             (language.say(Key("test-subject")), None, values)
@@ -215,6 +227,7 @@ pub(super) fn message(
         Mail::ResetLink { to, .. }
         | Mail::ResetRejected { to, .. }
         | Mail::PasswordChanged { to, .. }
+        | Mail::Setup { to, .. }
         | Mail::Test { to } => (to, None),
     };
     let mut builder = Message::builder()

@@ -67,6 +67,12 @@ pub(super) fn mails() -> Result<Vec<Mail>> {
             reason: Some("Please call me first.".to_owned()),
         },
         Mail::PasswordChanged { to: to.clone(), name: name(), at: now },
+        Mail::Setup {
+            to: to.clone(),
+            link: link("setup", "gl_set_sample"),
+            token: "gl_set_sample".to_owned(),
+            expires_at: now + TimeDelta::minutes(30),
+        },
         Mail::Test { to },
     ])
 }

@@ -160,7 +160,7 @@ pub async fn erase_deleted(app: &App) -> Result<usize> {
         tenant::service::lock(&txn, tenant.id).await?;
         // It may have been opened again, or erased by another worker, while others were erased.
         let present = tenant::service::find(&txn, tenant.id).await?;
-        if !present.is_some_and(|tenant| tenant.deleted_at.is_some_and(|at| at <= before)) {
+        if present.is_none_or(|tenant| tenant.deleted_at.is_none_or(|at| at > before)) {
             continue;
         }
         invitation::service::erase(&txn, tenant.id).await?;

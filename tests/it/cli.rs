@@ -248,6 +248,29 @@ fn reset_link_prints_a_link_for_an_account_and_nothing_for_anybody_else() {
     assert_eq!(code(&run(folder.path(), &["reset-link", "nobody"])), 2);
 }
 
+#[test]
+fn setup_link_prints_or_mails_the_way_to_the_first_administrator_until_there_is_one() {
+    let folder = folder();
+    let printed = run(folder.path(), &["setup-link"]);
+    assert_eq!(code(&printed), 0, "{}", stderr(&printed));
+    assert!(stdout(&printed).starts_with("http://localhost:8000/setup#gl_set_"), "{}", stdout(&printed));
+    let printed = run(folder.path(), &["setup-link", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&printed)).unwrap();
+    assert!(json["link"].as_str().unwrap().contains("#gl_set_") && json["expiresAt"].is_string());
+    let mails = folder.path().join("mails");
+    let target = format!("file://{}", mails.display());
+    let mailed = run(folder.path(), &["setup-link", "--mail", "ann@x.test", "--smtp-url", &target]);
+    assert_eq!(code(&mailed), 0, "{}", stderr(&mailed));
+    let files: Vec<_> = std::fs::read_dir(mails).unwrap().map(|file| file.unwrap().path()).collect();
+    let mail = std::fs::read_to_string(&files[0]).unwrap();
+    assert!(files.len() == 1 && mail.contains("To: ann@x.test") && mail.contains("gl_set_"), "{mail}");
+    assert_eq!(code(&run(folder.path(), &["setup-link", "--mail", "nobody"])), 2);
+    superuser(&folder, "root@platform.test", PASSWORD);
+    let late = run(folder.path(), &["setup-link"]);
+    assert_eq!((code(&late), stdout(&late).as_str()), (1, ""));
+    assert!(stderr(&late).contains("create-superuser"), "{}", stderr(&late));
+}
+
 /// What is about the file that SQLite keeps data in.
 mod sqlite_only {
     use super::*;

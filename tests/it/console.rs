@@ -9,8 +9,10 @@ use crate::support::browser::{Browser, OWN};
 use crate::support::{PASSWORD, TestApp};
 
 async fn setup_token(app: &TestApp) -> String {
-    let link = guestlist::onboarding::service::setup_link(&app.app).await.unwrap().unwrap();
-    link.strip_prefix("http://localhost:8000/setup#").unwrap().to_owned()
+    let setup = guestlist::onboarding::service::setup_link(&app.app).await.unwrap().unwrap();
+    assert_eq!(setup.link, format!("http://localhost:8000/setup#{}", setup.token));
+    assert_eq!(setup.expires_at, app.now() + TimeDelta::minutes(30));
+    setup.token
 }
 
 fn first<'f>(token: &'f str, slug: &'f str) -> Vec<(&'f str, &'f str)> {

@@ -61,6 +61,15 @@ fn the_example_of_settings_is_the_one_that_the_code_knows() {
 }
 
 #[test]
+fn the_reference_is_the_one_of_the_schema() {
+    let page = guestlist::reference::page(&guestlist::schema::sdl()).unwrap();
+    assert!(
+        file("docs/REFERENCE.md") == page,
+        "write it anew with: cargo run -- schema --reference --output docs/REFERENCE.md"
+    );
+}
+
+#[test]
 fn the_guide_to_the_api_lists_every_error_code_and_every_kind_of_event() {
     use async_graphql::resolver_utils::EnumType as _;
     let guide = file("docs/API.md");

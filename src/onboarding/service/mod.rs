@@ -11,7 +11,7 @@ use crate::invitation::Invitation;
 use crate::tenant::Tenant;
 use crate::{auth, invitation, membership, role, tenant};
 
-pub use setup::{FirstSteps, set_up, setup_link};
+pub use setup::{FirstSteps, SetupLink, set_up, setup_link};
 
 /// A tenant that was made, and the invitation to its owner where one was named.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use super::create_in;
 use crate::actor::{Actor, Origin};
 use crate::app::App;
 use crate::auth::service::{self as auth, Login};
+use crate::clock::Instant;
 use crate::error::{Error, ErrorCode, Result};
 use crate::keys::TokenKind;
 use crate::limits;
@@ -33,19 +34,31 @@ pub struct FirstSteps {
     pub slug: String,
 }
 
+/// The way to the first administrator.
+#[derive(Clone, Debug)]
+pub struct SetupLink {
+    /// Link to the page.
+    pub link: String,
+    /// The token in it.
+    pub token: String,
+    /// From when on it is of no use.
+    pub expires_at: Instant,
+}
+
 /// The link that makes the first administrator; `None` once there is one. Nothing is stored: the token holds the minute in
 /// which it ends.
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn setup_link(app: &App) -> Result<Option<String>> {
+pub async fn setup_link(app: &App) -> Result<Option<SetupLink>> {
     if user::service::any_superuser(app.db.reader()).await? {
         return Ok(None);
     }
     let minute = (app.clock.now() + GOOD_FOR).timestamp().div_euclid(60);
     let token =
         app.keys.token(TokenKind::Setup, Uuid::nil(), u32::try_from(minute).map_err(Error::internal)?);
-    Ok(Some(format!("{}/setup#{token}", app.config.public_url)))
+    let expires_at = Instant::from_timestamp(minute * 60, 0).unwrap_or_default();
+    Ok(Some(SetupLink { link: format!("{}/setup#{token}", app.config.public_url), token, expires_at }))
 }
 
 /// Makes the first administrator and the first tenant, and signs in: all of it or nothing. Of several at once one succeeds.

@@ -97,6 +97,15 @@ changed-preview = On { $at }. If it was not you, tell your administrator at once
 changed-text = your password was changed on { $at }. Every other session of yours has ended.
 changed-then = If it was you, there is nothing to do. If it was not, tell your administrator at once.
 
+## The way to the first administrator
+
+setup-subject = Set up Guestlist
+setup-somebody = Somebody with access to the server sent this to { $to }, who is to be the first administrator of this service.
+setup-open = Open this page, give yourself a password, and name the first tenant:
+setup-button = Set it up
+setup-until = The link can be used once, until { $expires }.
+setup-unexpected = If you know of no such service, ignore this.
+
 ## A mail that proves the settings
 
 test-subject = Guestlist can send mail

@@ -97,8 +97,8 @@ async fn first_minutes(tour: &mut Tour, args: &[&str]) {
     for path in ["/setup", "/login", "/forgot", "/forgot?done=asked", "/reset", "/accept"] {
         tour.get(&mut browser, "stranger", path, 200).await;
     }
-    let link = guestlist::onboarding::service::setup_link(&app.app).await.unwrap().unwrap();
-    let token = link.split('#').nth(1).unwrap();
+    let setup = guestlist::onboarding::service::setup_link(&app.app).await.unwrap().unwrap();
+    let token = setup.token.as_str();
     let fields = |token: &'static str| {
         vec![("token", token), ("name", "Olivia"), ("email", "olivia@acme.test"), ("password", PASSWORD)]
     };
