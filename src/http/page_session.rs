@@ -6,6 +6,7 @@ use poem::{Endpoint, Request, Response, Result};
 
 use super::wrap::RequestId;
 use super::{State, graphql, session_cookie};
+use crate::actor::Origin;
 use crate::auth;
 use crate::graphql::SessionCookie;
 
@@ -27,33 +28,33 @@ impl PageSession {
 impl Endpoint for PageSession {
     type Output = Response;
 
-    async fn call(&self, mut request: Request) -> Result<Response> {
-        let cookie = match session_cookie::token(&request) {
-            Some(token) if is_page(request.uri().path()) => self.renewed(&request, &token).await,
-            _ => None,
-        };
-        let Some((token, cookie)) = cookie else { return self.inner.call(request).await };
-        request.extensions_mut().insert(session_cookie::Renewed(token));
+    async fn call(&self, request: Request) -> Result<Response> {
+        let page = is_page(request.uri().path());
+        let token = page.then(|| session_cookie::token(&request)).flatten();
+        let Some(token) = token else { return self.inner.call(request).await };
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+        let origin = graphql::origin(&self.state, &request, request_id);
         let mut response = self.inner.call(request).await?;
-        let headers = response.headers_mut();
-        // A page that signs somebody in or out has set it by itself.
-        if !headers.contains_key(header::SET_COOKIE) {
-            headers.insert(header::SET_COOKIE, cookie);
+        // After the page, so that nothing stands between the exchange and the answer that holds the cookie. A page that signs somebody
+        // in or out has set it by itself.
+        let good = response.status().is_success() || response.status().is_redirection();
+        if good
+            && !response.headers().contains_key(header::SET_COOKIE)
+            && let Some(cookie) = self.renewed(&token, origin).await
+        {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
         Ok(response)
     }
 }
 
 impl PageSession {
-    /// The token in place of one that is due, and the header that puts it into the cookie.
-    async fn renewed(&self, request: &Request, token: &str) -> Option<(String, HeaderValue)> {
+    /// The header that puts what has taken the place of a token into the cookie.
+    async fn renewed(&self, token: &str, origin: Origin) -> Option<HeaderValue> {
         let app = &self.state.app;
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
-        let origin = graphql::origin(&self.state, request, request_id);
         let tokens = auth::service::renew_page(app, token, origin).await?;
         let ends_in = tokens.refresh_expires_at - app.clock.now();
-        let cookie = HeaderValue::try_from(SessionCookie::header(&tokens.refresh_token, ends_in)).ok()?;
-        Some((tokens.refresh_token, cookie))
+        HeaderValue::try_from(SessionCookie::header(&tokens.refresh_token, ends_in)).ok()
     }
 }
 

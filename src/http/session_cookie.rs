@@ -29,15 +29,8 @@ pub(super) fn read(network: &Network, request: &Request) -> Result<SessionCookie
     Ok(SessionCookie::asked(token(request)))
 }
 
-/// The refresh token that has taken the place of the one in the cookie while the request was under way.
-#[derive(Clone)]
-pub(super) struct Renewed(pub(super) String);
-
-/// The refresh token in the cookie, if there is one, or what has taken its place.
+/// The refresh token in the cookie, if there is one.
 pub(super) fn token(request: &Request) -> Option<String> {
-    if let Some(Renewed(token)) = request.extensions().get() {
-        return Some(token.clone());
-    }
     let prefix = format!("{}=", SessionCookie::NAME);
     let cookies = request.headers().get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).map(str::trim);

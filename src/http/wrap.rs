@@ -47,7 +47,8 @@ impl Endpoint for Wrap {
         let id = self.app.fresh_id::<EventId>().uuid().simple().to_string();
         request.extensions_mut().insert(RequestId(id.clone()));
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let span = traces::request(method_name(&method), route(&path), &id, request.headers());
+        let (name, route) = (method_name(&method), route(&path));
+        let span = traces::request(name, route, &id, request.headers());
         let trace_id = traces::id(&span).or_else(|| trace::id(&request));
         let network = &self.app.config.network;
         let origin = cors::allowed(network, &request);
@@ -81,7 +82,7 @@ impl Endpoint for Wrap {
         let status = response.status().as_u16();
         let took = begun.elapsed();
         traces::answered(&span, Some(status));
-        metrics::request(method_name(&method), route(&path), status, took);
+        metrics::request(name, route, status, took);
         let millis = took.as_millis() as u64;
         let said = response.extensions_mut().remove::<Said>().unwrap_or_default();
         let Said { operation, outcome, user, session, tenant } = said;

@@ -39,14 +39,15 @@ pub async fn authenticate_page(app: &App, token: Option<&str>, origin: Origin) -
     Ok(stranger)
 }
 
-/// Exchanges the token of a page's session if it has been the same for an hour; `None` where it stays. What keeps it from being exchanged
-/// is told by the page itself.
+/// What takes the place of the token of a page's session: the next one if it has been the same for an hour, and the same again for
+/// whoever still sends the one before it, for the answer with the cookie may have been lost. `None` where it stays.
 pub async fn renew_page(app: &App, token: &str, origin: Origin) -> Option<Tokens> {
     let opened = app.keys.open(TokenKind::Refresh, token)?;
     let row = session::find(app.db.reader(), SessionId::from(opened.id)).await.ok()??;
-    let since = app.clock.now() - row.rotated_at.unwrap_or(row.created_at);
-    let present = row.refresh_counter == i64::from(opened.generation);
-    if !present || since < RENEWED_AFTER {
+    let (now, presented) = (app.clock.now(), i64::from(opened.generation));
+    let due =
+        row.refresh_counter == presented && now - row.rotated_at.unwrap_or(row.created_at) >= RENEWED_AFTER;
+    if !due && !refresh::is_within_grace(&row, presented, now) {
         return None;
     }
     refresh(app, &Actor::stranger(origin), token).await.ok()
