@@ -11,8 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hyper::HeaderMap;
 use hyper_rustls::HttpsConnectorBuilder;
+use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceState, TracerProvider as _};
 use opentelemetry_http::{Bytes, HeaderExtractor, HeaderInjector, HttpClient, HttpError};
 use opentelemetry_http::{Request, Response, hyper::HyperClient};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
@@ -143,7 +144,14 @@ pub fn request(method: &'static str, route: &'static str, request_id: &str, head
         guestlist.request_id = request_id,
     );
     if !span.is_disabled() {
-        let _ = span.set_parent(TraceContextPropagator::new().extract(&HeaderExtractor(headers)));
+        let told = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
+        // Its identifiers, and nothing else: the state of a trace is whatever its sender writes.
+        let told = told.span().span_context().clone();
+        if told.is_valid() {
+            let (trace, span_id, flags) = (told.trace_id(), told.span_id(), told.trace_flags());
+            let parent = SpanContext::new(trace, span_id, flags, true, TraceState::NONE);
+            let _ = span.set_parent(Context::new().with_remote_span_context(parent));
+        }
     }
     span
 }
