@@ -30,10 +30,10 @@ const COOL_DOWN: TimeDelta = TimeDelta::seconds(60);
 /// `QUOTA_EXCEEDED` after five times, `BAD_USER_INPUT` for link-only.
 pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model, Refused> {
     let txn = app.db.begin_write().await?;
-    // The tenant first, as whoever deletes it or a role of it has it; and whoever counts what is pending waits.
-    if let Some(row) = model::by_id_all_tenants(&txn, id).await? {
-        tenant::service::lock(&txn, row.tenant_id).await?;
-    }
+    // Who may not makes nobody wait. The tenant comes first, as whoever deletes it or a role of it has it; and whoever counts what is
+    // pending waits.
+    let (row, ..) = manage(&txn, actor, id).await?;
+    tenant::service::lock(&txn, row.tenant_id).await?;
     model::lock(&txn, id).await?;
     let (row, tenant, authority) = manage(&txn, actor, id).await?;
     tenant::service::require_active(&tenant)?;
