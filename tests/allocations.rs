@@ -27,9 +27,9 @@ async fn operations_allocate_no_more_than_they_did() {
     owner.mutate("inviteMany", "invited", json!({ "rows": rows })).await;
     for (query, most) in [
         ("{ __typename }", 90),
-        ("{ me { id name email } }", 130),
+        ("{ me { id name email } }", 140),
         ("{ invitations(first: 1) { nodes { id } } }", 310),
-        ("{ invitations(first: 50) { nodes { id email status role { key } delivery { state } } } }", 4_600),
+        ("{ invitations(first: 50) { nodes { id email status role { key } delivery { state } } } }", 4_250),
     ] {
         for _ in 0..10 {
             owner.ask(query, json!({})).await;

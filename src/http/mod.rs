@@ -122,7 +122,6 @@ pub fn endpoint_over(
     if captures_mail(&app.config) {
         routes = routes.at("/dev/mail", get(pages::dev_mail)).at("/dev/mail.json", get(pages::dev_mail_json));
     }
-    let routes = routes.data(state.clone()).into_endpoint().map_to_response().boxed();
-    let pages = page_session::PageSession::new(state, routes);
+    let pages = page_session::PageSession::new(state.clone(), routes.data(state).into_endpoint());
     Ok(wrap::Wrap::new(app.clone(), pages.boxed()).boxed())
 }

@@ -1,6 +1,5 @@
 //! The session of a browser that uses the pages: the token in its cookie is exchanged once in a while, and the cookie with it.
 
-use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result};
 
@@ -14,18 +13,18 @@ use crate::graphql::SessionCookie;
 const PAGES: [&str; 3] = ["/account", "/console", "/platform"];
 
 /// What keeps the cookie of the pages fresh.
-pub(super) struct PageSession {
+pub(super) struct PageSession<E> {
     state: State,
-    inner: BoxEndpoint<'static, Response>,
+    inner: E,
 }
 
-impl PageSession {
-    pub(super) fn new(state: State, inner: BoxEndpoint<'static, Response>) -> Self {
+impl<E> PageSession<E> {
+    pub(super) fn new(state: State, inner: E) -> Self {
         Self { state, inner }
     }
 }
 
-impl Endpoint for PageSession {
+impl<E: Endpoint<Output = Response>> Endpoint for PageSession<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
@@ -48,7 +47,7 @@ impl Endpoint for PageSession {
     }
 }
 
-impl PageSession {
+impl<E> PageSession<E> {
     /// The header that puts what has taken the place of a token into the cookie.
     async fn renewed(&self, token: &str, origin: Origin) -> Option<HeaderValue> {
         let app = &self.state.app;
