@@ -6,6 +6,7 @@
 
 mod backup;
 mod batch;
+mod bell;
 mod migrate;
 pub mod once;
 mod place;
@@ -34,6 +35,7 @@ use self::write::Turns;
 
 pub use backup::BackupError;
 pub use batch::Batch;
+pub use bell::Listener;
 pub use place::{
     DatabaseUrl, MISREAD, ServeLock, is_postgres, name, private_file, redact, sqlite_path, told_apart,
 };

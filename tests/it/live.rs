@@ -126,4 +126,26 @@ mod postgres_only {
         open.commit().await.unwrap();
         assert_eq!(email(&results.recv().await.unwrap()), "slow@x.test");
     }
+
+    #[tokio::test]
+    #[ignore = "needs PostgreSQL: run by tests/postgres.rs"]
+    async fn another_replica_is_told_of_what_was_recorded() {
+        let app = TestApp::new().await;
+        let owner = app.owner().await;
+        let me = owner.me().await;
+        let other = app.replica().await;
+        other.feed.rely_on_bells();
+        let tenant = me["activeMembership"]["tenant"]["id"].as_str().unwrap();
+        let tenant = guestlist::id::TenantId::from_global(tenant).unwrap();
+        let mut head = event::service::follow(&other, tenant).await.unwrap();
+        // It looks once when somebody begins to follow; from then on it waits for a bell.
+        let mut known = *head.borrow_and_update();
+        for n in 0..3 {
+            owner.invite(json!({ "email": format!("p{n}@x.test"), "delivery": "LINK_ONLY" })).await;
+            let told = tokio::time::timeout(std::time::Duration::from_secs(60), head.changed()).await;
+            told.expect("the other replica is told").unwrap();
+            assert!(*head.borrow() > known);
+            known = *head.borrow_and_update();
+        }
+    }
 }

@@ -57,6 +57,8 @@ impl Watched {
         let lines = log[before..].lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines
             .filter(|line| line["target"] == "sqlx::query")
+            // What other replicas are told comes a moment later, and belongs to whichever operation that is.
+            .filter(|line| !line["summary"].as_str().is_some_and(|summary| summary.contains("pg_notify")))
             .map(|line| {
                 let whole = line["db.statement"].as_str().unwrap_or_default().trim();
                 if whole.is_empty() { line["summary"].as_str().unwrap().to_owned() } else { whole.to_owned() }

@@ -2,31 +2,44 @@
 //!
 //! The order is that of the sealed chain: it is given after the commit, so that an event that was recorded earlier and
 //! committed later is not passed over. While somebody follows, this process seals and looks at the heads of the chains
-//! that are followed twice a second, and at once after a mutation of its own; that finds what other replicas record as
-//! well. (`NOTIFY` would take a lock of the whole database in every commit.)
+//! that are followed twice a second, and at once after a mutation of its own, or when another replica tells that it recorded
+//! something. That is told after the commit, at most every few milliseconds: a `NOTIFY` within takes a lock of the whole database.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::seal_due;
 use crate::app::App;
+use crate::db::Listener;
 use crate::error::Result;
 use crate::event::model::{self, Model, chain};
 use crate::id::{EventId, TenantId, TypedId as _};
 
 /// How often the chains are looked at while nothing rings.
 const PERIOD: Duration = Duration::from_millis(500);
+/// The same where only bells count.
+const NEVER: Duration = Duration::from_secs(3_600);
+/// How long what was recorded is collected before others are told.
+const COLLECTED: Duration = Duration::from_millis(20);
+/// How long to wait before listening is tried again.
+const DEAF: Duration = Duration::from_secs(30);
 
 /// Tells who follows a chain how far it is sealed.
 #[derive(Debug, Default)]
 pub struct Feed {
     followed: Mutex<Followed>,
     bell: Notify,
+    /// Whether others are about to be told.
+    telling: AtomicBool,
+    /// Whether the chains are looked at only when something rings.
+    bells_only: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -37,9 +50,9 @@ struct Followed {
 }
 
 impl Feed {
-    /// Says that something may have been recorded.
-    pub fn ring(&self) {
-        self.bell.notify_one();
+    /// From now on looks at the chains only when something rings, so that it can be told whether it does.
+    pub fn rely_on_bells(&self) {
+        self.bells_only.store(true, Ordering::SeqCst);
     }
 
     /// How many follow a chain at the moment.
@@ -50,6 +63,23 @@ impl Feed {
 
     fn followed(&self) -> std::sync::MutexGuard<'_, Followed> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that this process may have recorded something: to those who follow here, and to other processes.
+pub fn recorded(app: &App) {
+    app.feed.bell.notify_one();
+    if app.db.is_shared() && !app.feed.telling.swap(true, Ordering::SeqCst) {
+        tokio::spawn(tell_others(app.clone()));
+    }
+}
+
+async fn tell_others(app: App) {
+    tokio::time::sleep(COLLECTED).await;
+    // What is recorded from here on is told by another notification.
+    app.feed.telling.store(false, Ordering::SeqCst);
+    if let Err(error) = app.db.tell_others().await {
+        tracing::debug!(%error, "others are not told of what was recorded; they find it by looking");
     }
 }
 
@@ -82,7 +112,11 @@ fn raise(sender: &watch::Sender<i64>, head: i64) {
 
 /// Looks at the chains that are followed until none is.
 async fn look(app: App) {
+    let (mut others, mut asked) = (app.db.listen().await, Instant::now());
     loop {
+        if others.is_none() && app.db.is_shared() && asked.elapsed() >= DEAF {
+            (others, asked) = (app.db.listen().await, Instant::now());
+        }
         let chains: Vec<Uuid> = {
             let mut followed = app.feed.followed();
             followed.chains.retain(|_, sender| sender.receiver_count() > 0);
@@ -95,10 +129,21 @@ async fn look(app: App) {
         if let Err(error) = tell(&app, chains).await {
             tracing::warn!(cause = ?error, "events cannot be followed at the moment");
         }
+        let pause = if app.feed.bells_only.load(Ordering::SeqCst) { NEVER } else { PERIOD };
         tokio::select! {
             () = app.feed.bell.notified() => {}
-            () = tokio::time::sleep(PERIOD) => {}
+            () = heard(&mut others) => {}
+            () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Waits until another process tells something; for ever, where there is none to listen to.
+async fn heard(others: &mut Option<Listener>) {
+    let Some(listener) = others else { return std::future::pending().await };
+    if let Err(error) = listener.heard().await {
+        tracing::warn!(%error, "other processes cannot be heard; what they record is found by looking");
+        *others = None;
     }
 }
 

@@ -19,7 +19,7 @@ use crate::page::{Page, Slice};
 
 pub use super::model::Filter;
 pub use key::EventKey;
-pub use live::{Feed, behind, follow, heads, position_of};
+pub use live::{Feed, behind, follow, heads, position_of, recorded};
 pub use seal::{log_heads, seal_due};
 pub use verify::{Finding, Head, Report, verify};
 

@@ -18,6 +18,7 @@ use crate::auth;
 use crate::db::once::Mark;
 use crate::db::settled;
 use crate::error::{Error, ErrorCode};
+use crate::event;
 use crate::graphql::{Loads, SessionCookie, loader};
 use crate::http::State;
 use crate::http::gate::{Checked, Gate, Kind, Passed, Refused};
@@ -176,7 +177,7 @@ impl Prepared {
         let executing = self.loads.during(state.schema.execute(self.request));
         let executed = if self.kind == Kind::Mutation {
             let executed = tokio::time::timeout(deadline, settled(Box::pin(executing))).await;
-            state.app.feed.ring();
+            event::service::recorded(&state.app);
             executed.map(|settled| settled.unwrap_or_else(|error| once::failed(error.into())))
         } else {
             tokio::time::timeout(deadline, executing).await

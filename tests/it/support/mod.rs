@@ -92,6 +92,12 @@ impl TestApp {
         Self { app, endpoint, seen: Cell::new(0), _folder: folder, _database: database }
     }
 
+    /// Another process on the same database, as far as one process can be two.
+    pub async fn replica(&self) -> App {
+        let db = Db::open(&self.app.config.database_url).await.unwrap();
+        App::new(self.app.config.clone(), db, Clock::fixed(self.app.clock.now())).await.unwrap()
+    }
+
     /// Somebody without a session.
     pub fn stranger(&self) -> Client {
         Client::new(self.endpoint.clone())
