@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::actor::{Actor, Authority};
@@ -267,7 +267,7 @@ async fn invite_in(
     let invited = insert(app, db, actor, tenant_id, input, &role).await?;
     // Whoever counted at the same moment has waited for this tenant's quota, and counts again.
     let near = prospect.pending.unsigned_abs() + AT_ONCE >= u64::from(app.config.limits.pending_per_tenant);
-    if near && db.get_database_backend() == DbBackend::Postgres {
+    if near {
         require_room(app, db, tenant_id, 1).await?;
     }
     Ok(Some(invited))
