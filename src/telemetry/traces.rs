@@ -30,7 +30,7 @@ use tracing_subscriber::registry::LookupSpan;
 use url::Url;
 
 /// Target of the spans that make up a trace. They are of the level `TRACE`, so that they cost nothing where nobody collects them.
-pub const TARGET: &str = "guestlist::trace";
+const TARGET: &str = "guestlist::trace";
 /// Target of the spans that are told as parts of others, and else not.
 const STEPS: &str = "guestlist::trace::step";
 /// Where SeaORM's spans of statements come from.
@@ -104,7 +104,7 @@ fn is_part(metadata: &Metadata<'_>) -> bool {
 }
 
 /// The exporter has a thread of its own; what it sends is sent by the runtime.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct OnRuntime {
     runtime: Handle,
     client: Arc<dyn HttpClient>,

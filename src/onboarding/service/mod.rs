@@ -48,6 +48,7 @@ pub async fn create_tenant(
     Ok(created)
 }
 
+/// Makes a tenant, in the caller's transaction; whether the actor may is the caller's question.
 async fn create_in(
     app: &App,
     txn: &WriteTransaction,
