@@ -10,6 +10,7 @@ mod bell;
 mod migrate;
 pub mod once;
 mod place;
+mod reader;
 mod stamp;
 mod write;
 
@@ -39,6 +40,7 @@ pub use bell::Listener;
 pub use place::{
     DatabaseUrl, MISREAD, ServeLock, is_postgres, name, private_file, redact, sqlite_path, told_apart,
 };
+pub use reader::Reader;
 pub use stamp::Stamp;
 pub use write::{WriteTransaction, settled};
 
@@ -106,7 +108,7 @@ pub enum OpenError {
 pub struct Db {
     url: DatabaseUrl,
     writer: DatabaseConnection,
-    reader: DatabaseConnection,
+    reader: Reader,
     stamps: Option<Arc<Stamps>>,
     turns: Arc<Turns>,
 }
@@ -124,6 +126,7 @@ impl Db {
             let url = format!("sqlite://{}", path.display());
             let writer = Database::connect(sqlite_options(&url, 1, false)).await.map_err(failed)?;
             let reader = Database::connect(sqlite_options(&url, READERS, true)).await.map_err(failed)?;
+            let reader = Reader(reader);
             let mut db = Self { url: url.into(), writer, reader, stamps: None, turns: Arc::default() };
             db.check_sqlite_version().await?;
             db.stamps = Stamps::of(&path).map(Arc::new);
@@ -137,7 +140,7 @@ impl Db {
             return Ok(Self {
                 url: url.to_owned().into(),
                 writer: pool.clone(),
-                reader: pool,
+                reader: Reader(pool),
                 stamps: None,
                 turns: Arc::default(),
             });
@@ -160,7 +163,7 @@ impl Db {
 
     /// A connection for reading outside of a transaction.
     #[must_use]
-    pub fn reader(&self) -> &DatabaseConnection {
+    pub fn reader(&self) -> &Reader {
         &self.reader
     }
 
@@ -236,7 +239,7 @@ impl Db {
 
     /// Closes every connection; SQLite folds its write-ahead log into the file.
     pub async fn close(self) {
-        let _ = self.reader.close().await;
+        let _ = self.reader.0.close().await;
         let _ = self.writer.close().await;
     }
 }

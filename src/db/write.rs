@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::reader::plain_limit;
 use crate::telemetry::traces;
 
 /// Most writers that share a commit.
@@ -115,10 +116,12 @@ impl ConnectionTrait for WriteTransaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let statement = plain_limit(statement);
         delegate!(self, query_one_raw(statement))
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = plain_limit(statement);
         delegate!(self, query_all_raw(statement))
     }
 }

@@ -119,10 +119,10 @@ mod sqlite_only {
             let server = stage.start();
             let token = owner(stage.folder.path(), &server).await;
             let url = format!("sqlite://{}/data/guestlist.db", stage.folder.path().display());
-            let reader = guestlist::db::Db::open(&url).await.unwrap();
+            let reader = sea_orm::Database::connect(&url).await.unwrap();
             use sea_orm::{ConnectionTrait as _, TransactionTrait as _};
             #[expect(clippy::disallowed_methods, reason = "a reader that stays")]
-            let snapshot = reader.reader().begin().await.unwrap();
+            let snapshot = reader.begin().await.unwrap();
             snapshot.execute_unprepared("SELECT COUNT(*) FROM invitation").await.unwrap();
             let (http, refused, done) = (reqwest::Client::new(), AtomicUsize::new(0), AtomicUsize::new(0));
             let (refused, done) = (std::sync::Arc::new(refused), std::sync::Arc::new(done));
