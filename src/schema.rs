@@ -112,7 +112,7 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Global id of the object.")] id: ID,
     ) -> Option<GqlResult<Node>> {
-        find(ctx.app(), ctx.actor(), &id).await.map_err(Into::into).transpose()
+        Box::pin(find(ctx.app(), ctx.actor(), &id)).await.map_err(Into::into).transpose()
     }
 
     /// Objects behind global ids, in their order; null for each that is absent or hidden. At most 100.
@@ -127,7 +127,7 @@ impl NodeQuery {
             }
             let mut nodes = Vec::with_capacity(ids.len());
             for id in &ids {
-                nodes.push(find(ctx.app(), ctx.actor(), id).await?);
+                nodes.push(Box::pin(find(ctx.app(), ctx.actor(), id)).await?);
             }
             Ok(nodes)
         };

@@ -45,14 +45,14 @@ impl EventObject {
 
     /// User who did it; null for the command line, the service itself, and accounts that are gone.
     async fn actor(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
-        let loaded: Result<Option<User>, _> = ctx.rows().load_one(self.0.actor_id?).await;
+        let loaded: Result<Option<User>, _> = ctx.load(self.0.actor_id?).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 
     /// What it is about; null when that is gone, or hidden from the caller.
     async fn subject(&self, ctx: &Context<'_>) -> Option<GqlResult<Node>> {
         let id = id::global_of_type(&self.0.subject_type, self.0.subject_id)?;
-        schema::find(ctx.app(), ctx.actor(), &id).await.map_err(Into::into).transpose()
+        Box::pin(schema::find(ctx.app(), ctx.actor(), &id)).await.map_err(Into::into).transpose()
     }
 
     /// More about it, depending on its kind; never a token, password or address.
@@ -132,7 +132,7 @@ impl AuditQuery {
             service::events(ctx.app(), ctx.actor(), tenant_id, filter, page, count).await
         };
         let shown = |slice| Connection::new(slice, |row| event::cursor(row).encode(), EventObject);
-        Some(listed.await.map(shown).map_err(Into::into))
+        Some(Box::pin(listed).await.map(shown).map_err(Into::into))
     }
 }
 
@@ -155,7 +155,7 @@ impl AuditSubscription {
     ) -> Result<impl Stream<Item = GqlResult<Option<Edge<EventObject>>>>, GqlError> {
         ctx.actor().known()?;
         let tenant_id = parse_optional_id("tenantId", "tenant", tenant_id.as_ref())?;
-        let events = service::follow(ctx.app(), ctx.actor(), tenant_id, after).await?;
+        let events = Box::pin(service::follow(ctx.app(), ctx.actor(), tenant_id, after)).await?;
         Ok(events.map(|event| {
             let event = event?;
             Ok(Some(Edge { cursor: event::cursor(&event).encode(), node: EventObject(event) }))

@@ -2,16 +2,23 @@
 //!
 //! A resolver reads the context and its input, calls one service function and returns. A nullable field
 //! returns `Option<GqlResult<T>>`: an `Err` of a bare `Result` would null the parent as well.
+//!
+//! Resolvers await services in a box: each field of each row is a future that has room for the largest resolver of its type, also
+//! where it only says a name.
 
 mod connection;
 mod cookie;
 mod error;
 mod loading;
+mod repeated;
 mod scalars;
 
-use async_graphql::dataloader::DataLoader;
+use std::hash::Hash;
+
+use async_graphql::dataloader::{self, DataLoader};
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 use async_graphql::{Context, ID};
+use futures_util::future::BoxFuture;
 
 use crate::actor::Actor;
 use crate::app::App;
@@ -22,6 +29,7 @@ pub use connection::{Connection, Edge, OrderDirection, PageInfo};
 pub use cookie::SessionCookie;
 pub use error::{GqlError, GqlResult, UserError, settle, settle_with, show_refused, user_errors};
 pub use loading::Loads;
+pub use repeated::Repeated;
 pub use scalars::{DateTime, DateTimeRange, EmailAddress, JsonValue};
 
 /// Loads rows of any slice in batches; each slice implements `Loader` for its keys.
@@ -37,14 +45,23 @@ pub fn loader(app: &App) -> Loader {
     DataLoader::new(Rows(app.clone()), TokioSpawner::current(), TokioTimer::default())
 }
 
+/// What loading a key comes to.
+pub type Loaded<K> = std::result::Result<
+    Option<<Rows as dataloader::Loader<K>>::Value>,
+    <Rows as dataloader::Loader<K>>::Error,
+>;
+
 /// Access to what every request carries.
 pub trait RequestContext {
     /// The service.
     fn app(&self) -> &App;
     /// Who asks.
     fn actor(&self) -> &Actor;
-    /// Rows in batches.
-    fn rows(&self) -> &Loader;
+    /// The row of a key, read together with the others that the operation asks for; `None` where there is none.
+    fn load<K>(&self, key: K) -> BoxFuture<'_, Loaded<K>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Rows: dataloader::Loader<K>;
     /// How the client keeps its refresh token.
     fn session_cookie(&self) -> &SessionCookie;
 }
@@ -58,8 +75,12 @@ impl RequestContext for Context<'_> {
         self.data_unchecked()
     }
 
-    fn rows(&self) -> &Loader {
-        self.data_unchecked()
+    fn load<K>(&self, key: K) -> BoxFuture<'_, Loaded<K>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Rows: dataloader::Loader<K>,
+    {
+        Box::pin(self.data_unchecked::<Loader>().load_one(key))
     }
 
     fn session_cookie(&self) -> &SessionCookie {

@@ -28,17 +28,17 @@ impl MembershipObject {
 
     /// Tenant that the person is in.
     async fn tenant(&self, ctx: &Context<'_>) -> GqlResult<TenantObject> {
-        Ok(TenantObject(present(ctx.rows().load_one(self.0.tenant_id).await?)?))
+        Ok(TenantObject(present(ctx.load(self.0.tenant_id).await?)?))
     }
 
     /// Person who is in it.
     async fn user(&self, ctx: &Context<'_>) -> GqlResult<UserObject> {
-        Ok(UserObject(present(ctx.rows().load_one(self.0.user_id).await?)?))
+        Ok(UserObject(present(ctx.load(self.0.user_id).await?)?))
     }
 
     /// Role of the person in the tenant.
     async fn role(&self, ctx: &Context<'_>) -> GqlResult<RoleObject> {
-        Ok(RoleObject(present(ctx.rows().load_one(self.0.role_id).await?)?))
+        Ok(RoleObject(present(ctx.load(self.0.role_id).await?)?))
     }
 
     /// Whether it counts.

@@ -55,7 +55,7 @@ impl OnboardingQuery {
                 None => Ok(None),
             }
         };
-        found.await.map(|tenant| tenant.map(TenantObject)).map_err(Into::into).transpose()
+        Box::pin(found).await.map(|tenant| tenant.map(TenantObject)).map_err(Into::into).transpose()
     }
 }
 
@@ -74,7 +74,8 @@ impl OnboardingMutation {
         #[graphql(desc = "Name and slug, and who is to own it.")] input: CreateTenantInput,
     ) -> Option<GqlResult<CreateTenantPayload>> {
         let owner = input.owner_email.as_ref().map(|email| email.0.as_str());
-        let done = service::create_tenant(ctx.app(), ctx.actor(), &input.name, &input.slug, owner).await;
+        let done =
+            Box::pin(service::create_tenant(ctx.app(), ctx.actor(), &input.name, &input.slug, owner)).await;
         Some(settle(done, |created, user_errors| {
             let (tenant, invitation) = created.map(|created| (created.tenant, created.invitation)).unzip();
             CreateTenantPayload {

@@ -49,7 +49,7 @@ impl MailObject {
 
     /// Address that it goes to; null when its recipient is gone.
     async fn recipient(&self, ctx: &Context<'_>) -> Option<GqlResult<EmailAddress>> {
-        let loaded = ctx.rows().load_one(Addressed::of(&self.0)).await;
+        let loaded = ctx.load(Addressed::of(&self.0)).await;
         loaded.map(|address| address.map(EmailAddress)).map_err(Into::into).transpose()
     }
 
@@ -98,7 +98,7 @@ pub(crate) async fn listed(
     let count = ctx.look_ahead().field("totalCount").exists();
     let filter = filter.unwrap_or_default();
     let filter = Filter { states: filter.state, kinds: filter.kind };
-    let listed = service::mails(ctx.app(), ctx.actor(), tenant, filter, page, count).await;
+    let listed = Box::pin(service::mails(ctx.app(), ctx.actor(), tenant, filter, page, count)).await;
     let shown = |slice| Connection::new(slice, |row| service::cursor(row).encode(), MailObject);
     Some(listed.map(shown).map_err(Into::into))
 }
@@ -148,7 +148,7 @@ impl MailMutation {
         #[graphql(desc = "Mail to try again.")] input: RetryMailInput,
     ) -> Option<GqlResult<RetryMailPayload>> {
         let done = async { service::retry_mail(ctx.app(), ctx.actor(), mail(ctx, &input.mail_id)?).await };
-        let shown = settle_with(done.await, MailObject);
+        let shown = settle_with(Box::pin(done).await, MailObject);
         Some(shown.map(|(mail, user_errors)| RetryMailPayload { mail, user_errors }))
     }
 
@@ -160,7 +160,7 @@ impl MailMutation {
         #[graphql(desc = "Mail to stop.")] input: CancelMailInput,
     ) -> Option<GqlResult<CancelMailPayload>> {
         let done = async { service::cancel_mail(ctx.app(), ctx.actor(), mail(ctx, &input.mail_id)?).await };
-        let shown = settle_with(done.await, MailObject);
+        let shown = settle_with(Box::pin(done).await, MailObject);
         Some(shown.map(|(mail, user_errors)| CancelMailPayload { mail, user_errors }))
     }
 }

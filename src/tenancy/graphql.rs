@@ -116,7 +116,7 @@ impl TenancyQuery {
         let page = PageArgs { first, after, last, before };
         let filter = filter.unwrap_or_default();
         let filter = Filter { status: filter.status, name_contains: filter.name_contains };
-        let listed = service::tenants(ctx.app(), ctx.actor(), filter, page, count).await;
+        let listed = Box::pin(service::tenants(ctx.app(), ctx.actor(), filter, page, count)).await;
         let shown = |slice| Connection::new(slice, |row| service::cursor(row).encode(), TenantObject);
         Some(listed.map(shown).map_err(Into::into))
     }
@@ -144,7 +144,7 @@ impl TenancyMutation {
             };
             service::update_tenant(ctx.app(), ctx.actor(), change).await
         };
-        Some(settle(done.await, |tenant, user_errors| UpdateTenantPayload {
+        Some(settle(Box::pin(done).await, |tenant, user_errors| UpdateTenantPayload {
             tenant: tenant.map(TenantObject),
             user_errors,
         }))
@@ -161,7 +161,7 @@ impl TenancyMutation {
             let id = parse_id("tenantId", "tenant", &input.tenant_id)?;
             service::suspend_tenant(ctx.app(), ctx.actor(), id, input.reason.as_deref()).await
         };
-        Some(settle(done.await, |tenant, user_errors| SuspendTenantPayload {
+        Some(settle(Box::pin(done).await, |tenant, user_errors| SuspendTenantPayload {
             tenant: tenant.map(TenantObject),
             user_errors,
         }))
@@ -178,7 +178,7 @@ impl TenancyMutation {
             let id = parse_id("tenantId", "tenant", &input.tenant_id)?;
             service::reinstate_tenant(ctx.app(), ctx.actor(), id).await
         };
-        Some(settle(done.await, |tenant, user_errors| ReinstateTenantPayload {
+        Some(settle(Box::pin(done).await, |tenant, user_errors| ReinstateTenantPayload {
             tenant: tenant.map(TenantObject),
             user_errors,
         }))
@@ -195,7 +195,7 @@ impl TenancyMutation {
             let id = parse_id("tenantId", "tenant", &input.tenant_id)?;
             service::delete_tenant(ctx.app(), ctx.actor(), id, &input.slug).await
         };
-        Some(settle(done.await, |tenant, user_errors| DeleteTenantPayload {
+        Some(settle(Box::pin(done).await, |tenant, user_errors| DeleteTenantPayload {
             tenant: tenant.map(TenantObject),
             user_errors,
         }))

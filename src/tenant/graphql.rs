@@ -117,7 +117,8 @@ impl TenantObject {
             status: filter.status,
             search: filter.search,
         };
-        let listed = membership::service::list(ctx.app(), ctx.actor(), self.0.id, filter, page, count).await;
+        let listed =
+            Box::pin(membership::service::list(ctx.app(), ctx.actor(), self.0.id, filter, page, count)).await;
         let cursor = |row: &Membership| membership::service::cursor(row).encode();
         let shown = |slice| Connection::new(slice, cursor, MembershipObject);
         Some(listed.map(shown).map_err(Into::into))
@@ -126,9 +127,10 @@ impl TenantObject {
     /// What the caller may do here, answered by the rules that enforce it.
     async fn viewer_can(&self, ctx: &Context<'_>) -> GqlResult<TenantAbilities> {
         let db = ctx.app().db.reader();
-        let (tenant, authority) = membership::service::authority(db, ctx.actor(), self.0.id).await?;
+        let (tenant, authority) =
+            Box::pin(membership::service::authority(db, ctx.actor(), self.0.id)).await?;
         let may = |permission| authority.require(permission).is_ok();
-        let roles = ctx.rows().load_one(crate::role::graphql::RolesOf(self.0.id)).await?.unwrap_or_default();
+        let roles = ctx.load(crate::role::graphql::RolesOf(self.0.id)).await?.unwrap_or_default();
         let grantable = roles.into_iter().filter(|role| crate::role::service::can_grant(&authority, role));
         Ok(TenantAbilities {
             invite: may(Permission::Invite) && service::require_active(&tenant).is_ok(),
@@ -143,7 +145,7 @@ impl TenantObject {
 
     /// Where its events are posted to, oldest first; for those with MANAGE_TENANT and VIEW_EVENTS.
     async fn webhook_endpoints(&self, ctx: &Context<'_>) -> Option<GqlResult<Vec<WebhookEndpointObject>>> {
-        let listed = webhook::service::of_tenant(ctx.app(), ctx.actor(), self.0.id).await;
+        let listed = Box::pin(webhook::service::of_tenant(ctx.app(), ctx.actor(), self.0.id)).await;
         let shown = |rows: Vec<_>| rows.into_iter().map(WebhookEndpointObject).collect();
         Some(listed.map(shown).map_err(Into::into))
     }
@@ -166,7 +168,7 @@ impl TenantObject {
 
     /// Roles that members can have, built-in ones first.
     async fn roles(&self, ctx: &Context<'_>) -> GqlResult<Vec<RoleObject>> {
-        let roles = ctx.rows().load_one(crate::role::graphql::RolesOf(self.0.id)).await?;
+        let roles = ctx.load(crate::role::graphql::RolesOf(self.0.id)).await?;
         Ok(roles.unwrap_or_default().into_iter().map(RoleObject).collect())
     }
 }

@@ -67,7 +67,7 @@ impl UserObject {
         if !ctx.actor().is_platform_admin() {
             return None;
         }
-        let loaded = ctx.rows().load_one(MembershipsOf(self.0.id)).await;
+        let loaded = ctx.load(MembershipsOf(self.0.id)).await;
         let shown = |rows: Option<Vec<Membership>>| {
             rows.unwrap_or_default().into_iter().map(MembershipObject).collect()
         };
@@ -81,7 +81,7 @@ impl UserObject {
         if !ctx.actor().is_platform_admin() {
             return Ok(None);
         }
-        Ok(ctx.rows().load_one(SessionsOf(self.0.id)).await?)
+        Ok(ctx.load(SessionsOf(self.0.id)).await?)
     }
 }
 

@@ -38,7 +38,7 @@ impl AuthMutation {
             let tenant_id = parse_optional_id("tenantId", "tenant", input.tenant_id.as_ref())?;
             service::login(ctx.app(), ctx.actor(), &input.email.0, &password, tenant_id).await
         };
-        Some(settle(done.await, |login, user_errors| {
+        Some(settle(Box::pin(done).await, |login, user_errors| {
             let (tokens, principal) = login.map(|login| (login.tokens, login.principal)).unzip();
             let tokens = tokens.map(|tokens| AuthTokens::deliver(ctx, tokens));
             LoginPayload { tokens, viewer: principal.map(ViewerObject), user_errors }
@@ -57,7 +57,7 @@ impl AuthMutation {
     ) -> Option<GqlResult<RefreshPayload>> {
         let cookie = ctx.session_cookie();
         let token = input.refresh_token.or_else(|| cookie.token()).unwrap_or_default();
-        let done = service::refresh(ctx.app(), ctx.actor(), &token).await;
+        let done = Box::pin(service::refresh(ctx.app(), ctx.actor(), &token)).await;
         if done.as_ref().is_err_and(|e| matches!(e.code(), ErrorCode::TokenInvalid | ErrorCode::TokenExpired))
         {
             cookie.clear(ctx);
@@ -78,7 +78,7 @@ impl AuthMutation {
     ) -> Option<GqlResult<LogoutPayload>> {
         let cookie = ctx.session_cookie();
         let token = input.and_then(|input| input.refresh_token).or_else(|| cookie.token());
-        let done = service::logout(ctx.app(), ctx.actor(), token.as_deref()).await;
+        let done = Box::pin(service::logout(ctx.app(), ctx.actor(), token.as_deref())).await;
         if done.is_ok() {
             cookie.clear(ctx);
         }
@@ -87,7 +87,7 @@ impl AuthMutation {
 
     /// Ends every session of the caller, this one too.
     async fn logout_all(&self, ctx: &Context<'_>) -> Option<GqlResult<LogoutAllPayload>> {
-        let done = service::logout_all(ctx.app(), ctx.actor()).await;
+        let done = Box::pin(service::logout_all(ctx.app(), ctx.actor())).await;
         if done.is_ok() {
             ctx.session_cookie().clear(ctx);
         }
@@ -110,7 +110,10 @@ impl AuthMutation {
             let row = service::revoke_session(ctx.app(), ctx.actor(), id).await?;
             Ok(SessionObject { row, current })
         };
-        Some(settle(done.await, |session, user_errors| RevokeSessionPayload { session, user_errors }))
+        Some(settle(Box::pin(done).await, |session, user_errors| RevokeSessionPayload {
+            session,
+            user_errors,
+        }))
     }
 
     /// Lets this session speak for another tenant of the caller's.
@@ -124,7 +127,7 @@ impl AuthMutation {
             let id = parse_id("tenantId", "tenant", &input.tenant_id)?;
             service::switch_tenant(ctx.app(), ctx.actor(), id).await
         };
-        Some(settle(done.await, |switched, user_errors| match switched {
+        Some(settle(Box::pin(done).await, |switched, user_errors| match switched {
             Some(switched) => SwitchTenantPayload {
                 access_token: Some(switched.access_token),
                 access_token_expires_at: Some(DateTime(switched.access_expires_at)),
@@ -146,7 +149,7 @@ impl AuthMutation {
             user::service::update_profile(ctx.app(), ctx.actor(), input.name.as_deref()).await?;
             service::principal_of(ctx.app(), ctx.app().db.reader(), id).await
         };
-        Some(settle(done.await, |viewer, user_errors| UpdateProfilePayload {
+        Some(settle(Box::pin(done).await, |viewer, user_errors| UpdateProfilePayload {
             viewer: viewer.flatten().map(ViewerObject),
             user_errors,
         }))

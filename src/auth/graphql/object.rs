@@ -81,32 +81,33 @@ impl ViewerObject {
     async fn active_membership(&self, ctx: &Context<'_>) -> Option<GqlResult<MembershipObject>> {
         let tenant_id = self.0.active_tenant?;
         self.0.active_membership?;
-        let found = membership::service::find(ctx.app().db.reader(), tenant_id, self.0.user_id).await;
+        let found =
+            Box::pin(membership::service::find(ctx.app().db.reader(), tenant_id, self.0.user_id)).await;
         found.map(|row| row.map(MembershipObject)).map_err(Into::into).transpose()
     }
 
     /// Memberships in every tenant, suspended ones too.
     async fn memberships(&self, ctx: &Context<'_>) -> GqlResult<Vec<MembershipObject>> {
-        let rows = membership::service::of_user(ctx.app().db.reader(), self.0.user_id).await?;
+        let rows = Box::pin(membership::service::of_user(ctx.app().db.reader(), self.0.user_id)).await?;
         Ok(rows.into_iter().map(|(row, _)| MembershipObject(row)).collect())
     }
 
     /// Sessions that have not ended, latest first.
     async fn sessions(&self, ctx: &Context<'_>) -> GqlResult<Vec<SessionObject>> {
-        let rows = service::sessions(ctx.app(), self.0.user_id).await?;
+        let rows = Box::pin(service::sessions(ctx.app(), self.0.user_id)).await?;
         let current = self.0.session_id;
         Ok(rows.into_iter().map(|row| SessionObject { row, current }).collect())
     }
 
     /// Own reset request that is not decided, or whose link is not used, yet.
     async fn open_reset_request(&self, ctx: &Context<'_>) -> Option<GqlResult<ResetRequestObject>> {
-        let found = password_reset::service::open_of_viewer(ctx.app(), &self.0).await;
+        let found = Box::pin(password_reset::service::open_of_viewer(ctx.app(), &self.0)).await;
         found.map(|row| row.map(ResetRequestObject)).map_err(Into::into).transpose()
     }
 
     /// Pending invitations to this (verified) address, from any tenant.
     async fn invitations(&self, ctx: &Context<'_>) -> GqlResult<Vec<InvitationObject>> {
-        let rows = invitation::service::of_viewer(ctx.app(), &self.0).await?;
+        let rows = Box::pin(invitation::service::of_viewer(ctx.app(), &self.0)).await?;
         Ok(rows.into_iter().map(InvitationObject::invitee).collect())
     }
 }

@@ -47,7 +47,7 @@ impl InvitationMutation {
             };
             service::invite(ctx.app(), ctx.actor(), input).await
         };
-        Some(match done.await {
+        Some(match Box::pin(done).await {
             Ok(invited) => Ok(InvitePayload {
                 invitation: Some(InvitationObject::managed(invited.invitation)),
                 created: invited.created,
@@ -76,7 +76,7 @@ impl InvitationMutation {
             let rows: Vec<service::Row> = input.rows.into_iter().map(Into::into).collect();
             service::invite_many(ctx.app(), ctx.actor(), tenant_id, &rows, input.dry_run).await
         };
-        Some(settle(done.await, |results, user_errors| {
+        Some(settle(Box::pin(done).await, |results, user_errors| {
             let results = results.unwrap_or_default();
             let counts =
                 |r: &&service::RowResult| matches!(r.outcome, Outcome::Invited | Outcome::WillInvite);
@@ -98,7 +98,7 @@ impl InvitationMutation {
             let id = parse_id("invitationId", "invitation", &input.invitation_id)?;
             service::resend(ctx.app(), ctx.actor(), id).await
         };
-        let shown = settle_with(done.await, InvitationObject::managed);
+        let shown = settle_with(Box::pin(done).await, InvitationObject::managed);
         Some(shown.map(|(invitation, user_errors)| ResendInvitationPayload { invitation, user_errors }))
     }
 
@@ -114,7 +114,7 @@ impl InvitationMutation {
             let id = parse_id("invitationId", "invitation", &input.invitation_id)?;
             service::cancel(ctx.app(), ctx.actor(), id).await
         };
-        let shown = settle_with(done.await, InvitationObject::managed);
+        let shown = settle_with(Box::pin(done).await, InvitationObject::managed);
         Some(shown.map(|(invitation, user_errors)| CancelInvitationPayload { invitation, user_errors }))
     }
 
@@ -137,7 +137,7 @@ impl InvitationMutation {
             };
             service::accept(ctx.app(), ctx.actor(), input).await
         };
-        Some(match done.await {
+        Some(match Box::pin(done).await {
             Ok(accepted) => Ok(accepted_payload(ctx, accepted)),
             Err(refused) => {
                 show_refused(refused, InvitationObject::invitee).map(|(invitation, user_errors)| {
@@ -159,7 +159,7 @@ impl InvitationMutation {
             let id = parse_optional_id("invitationId", "invitation", input.invitation_id.as_ref())?;
             service::decline(ctx.app(), ctx.actor(), input.token.as_deref(), id).await
         };
-        let shown = settle_with(done.await, InvitationObject::invitee);
+        let shown = settle_with(Box::pin(done).await, InvitationObject::invitee);
         Some(shown.map(|(invitation, user_errors)| DeclineInvitationPayload { invitation, user_errors }))
     }
 }

@@ -8,7 +8,9 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::related::Related;
 use crate::error::Error;
-use crate::graphql::{DateTime, EmailAddress, GqlResult, JsonValue, RequestContext as _, Rows, global};
+use crate::graphql::{
+    DateTime, EmailAddress, GqlResult, JsonValue, Repeated, RequestContext as _, Rows, global,
+};
 use crate::id::{OutboxId, UserId};
 use crate::invitation::service::{NextStep, Preview};
 use crate::invitation::{CancelReason, Invitation, InvitationStatus};
@@ -153,12 +155,12 @@ impl InvitationObject {
     }
 
     /// Role on offer.
-    async fn role(&self, ctx: &Context<'_>) -> Option<GqlResult<RoleObject>> {
+    async fn role(&self, ctx: &Context<'_>) -> Option<GqlResult<Repeated<RoleObject>>> {
         if let Some(role) = self.related.as_ref().and_then(|related| related.roles.get(&self.row.role_id)) {
-            return Some(Ok(RoleObject(role.clone())));
+            return Some(Ok(role.clone()));
         }
-        let loaded = ctx.rows().load_one(self.row.role_id).await;
-        loaded.map(|role| role.map(RoleObject)).map_err(Into::into).transpose()
+        let loaded = ctx.load(self.row.role_id).await;
+        loaded.map(|role| role.map(|role| Repeated::new(RoleObject(role)))).map_err(Into::into).transpose()
     }
 
     /// Where it stands now; an overdue one is EXPIRED from the moment it ends.
@@ -172,30 +174,33 @@ impl InvitationObject {
     }
 
     /// Tenant to join; null for an invitee who is not a member.
-    async fn tenant(&self, ctx: &Context<'_>) -> Option<GqlResult<TenantObject>> {
+    async fn tenant(&self, ctx: &Context<'_>) -> Option<GqlResult<Repeated<TenantObject>>> {
         if let Some(related) = &self.related {
-            return Some(Ok(TenantObject(related.tenant.clone())));
+            return Some(Ok(related.tenant.clone()));
         }
         if !self.managed {
             let db = ctx.app().db.reader();
-            match membership::service::authority(db, ctx.actor(), self.row.tenant_id).await {
-                Ok((tenant, _)) => return Some(Ok(TenantObject(tenant))),
+            match Box::pin(membership::service::authority(db, ctx.actor(), self.row.tenant_id)).await {
+                Ok((tenant, _)) => return Some(Ok(Repeated::new(TenantObject(tenant)))),
                 Err(Error::Internal(cause)) => return Some(Err(Error::Internal(cause).into())),
                 Err(_) => return None,
             }
         }
-        let loaded = ctx.rows().load_one(self.row.tenant_id).await;
-        loaded.map(|tenant| tenant.map(TenantObject)).map_err(Into::into).transpose()
+        let loaded = ctx.load(self.row.tenant_id).await;
+        loaded
+            .map(|tenant| tenant.map(|tenant| Repeated::new(TenantObject(tenant))))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// Who invited; null for the command line and for the invitee.
-    async fn invited_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
+    async fn invited_by(&self, ctx: &Context<'_>) -> Option<GqlResult<Repeated<UserObject>>> {
         let inviter_id = self.row.inviter_id.filter(|_| self.managed)?;
         if let Some(user) = self.related.as_ref().and_then(|related| related.users.get(&inviter_id)) {
-            return Some(Ok(UserObject(user.clone())));
+            return Some(Ok(user.clone()));
         }
-        let loaded: Result<Option<User>, _> = ctx.rows().load_one(inviter_id).await;
-        loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
+        let loaded: Result<Option<User>, _> = ctx.load(inviter_id).await;
+        loaded.map(|user| user.map(|user| Repeated::new(UserObject(user)))).map_err(Into::into).transpose()
     }
 
     /// Name of the inviter when the invitation was made.
@@ -206,7 +211,7 @@ impl InvitationObject {
     /// Who accepted; for those who may invite, and for that person.
     async fn accepted_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
         let accepted_by = self.row.accepted_by.filter(|id| self.managed || self.viewer == Some(*id))?;
-        let loaded: Result<Option<User>, _> = ctx.rows().load_one(accepted_by).await;
+        let loaded: Result<Option<User>, _> = ctx.load(accepted_by).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 
@@ -258,7 +263,7 @@ impl InvitationObject {
         if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&self.row.id)) {
             return Ok(Delivery::new(Some(mail), self.managed));
         }
-        let mail = ctx.rows().load_one(outbox_id).await?;
+        let mail = ctx.load(outbox_id).await?;
         Ok(Delivery::new(mail.as_ref(), self.managed))
     }
 }

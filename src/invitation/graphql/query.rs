@@ -28,7 +28,7 @@ impl InvitationQuery {
         ctx: &Context<'_>,
         #[graphql(secret, desc = "Token from the mail.")] token: String,
     ) -> Option<GqlResult<InvitationPreview>> {
-        let seen = service::preview(ctx.app(), ctx.actor(), &token).await;
+        let seen = Box::pin(service::preview(ctx.app(), ctx.actor(), &token)).await;
         Some(seen.map(InvitationPreview::from).map_err(Into::into))
     }
 
@@ -66,7 +66,7 @@ impl InvitationQuery {
             let show = |row| InvitationObject::listed(row, &related);
             Ok(Connection::new(slice, |row| by.cursor(row).encode(), show))
         };
-        Some(listed.await.map_err(|error: Error| error.into()))
+        Some(Box::pin(listed).await.map_err(|error: Error| error.into()))
     }
 }
 

@@ -5,13 +5,13 @@ use std::collections::{BTreeSet, HashMap};
 use async_graphql::Context;
 
 use crate::error::Result;
-use crate::graphql::RequestContext as _;
+use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{InvitationId, RoleId, UserId};
 use crate::invitation::Invitation;
 use crate::outbox::Standing;
-use crate::role::{self, Role};
-use crate::tenant::Tenant;
-use crate::user::{self, User};
+use crate::role::{self, graphql::RoleObject};
+use crate::tenant::{Tenant, graphql::TenantObject};
+use crate::user::{self, graphql::UserObject};
 
 /// Whether the rows of a list are asked for a field of theirs.
 pub(super) fn wants(ctx: &Context<'_>, name: &str) -> bool {
@@ -22,9 +22,9 @@ pub(super) fn wants(ctx: &Context<'_>, name: &str) -> bool {
 /// What belongs to the rows of a list.
 #[derive(Debug)]
 pub struct Related {
-    pub(super) tenant: Tenant,
-    pub(super) users: HashMap<UserId, User>,
-    pub(super) roles: HashMap<RoleId, Role>,
+    pub(super) tenant: Repeated<TenantObject>,
+    pub(super) users: HashMap<UserId, Repeated<UserObject>>,
+    pub(super) roles: HashMap<RoleId, Repeated<RoleObject>>,
     pub(super) mails: HashMap<InvitationId, Standing>,
 }
 
@@ -40,6 +40,7 @@ impl Related {
         mails: HashMap<InvitationId, Standing>,
     ) -> Result<Self> {
         let db = ctx.app().db.reader();
+        let tenant = Repeated::new(TenantObject(tenant));
         let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), mails };
         if rows.is_empty() {
             return Ok(related);
@@ -47,12 +48,14 @@ impl Related {
         if wants(ctx, "invitedBy") {
             let ids: BTreeSet<UserId> = rows.iter().filter_map(|row| row.inviter_id).collect();
             let users = user::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
-            related.users = users.into_iter().map(|user| (user.id, user)).collect();
+            related.users =
+                users.into_iter().map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
         }
         if wants(ctx, "role") {
             let ids: BTreeSet<RoleId> = rows.iter().map(|row| row.role_id).collect();
             let roles = role::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
-            related.roles = roles.into_iter().map(|role| (role.id, role)).collect();
+            related.roles =
+                roles.into_iter().map(|role| (role.id, Repeated::new(RoleObject(role)))).collect();
         }
         Ok(related)
     }

@@ -28,7 +28,7 @@ impl PasswordMutation {
     ) -> Option<GqlResult<ChangePasswordPayload>> {
         let (current, new) =
             (SecretString::from(input.current_password), SecretString::from(input.new_password));
-        let done = service::change_password(ctx.app(), ctx.actor(), &current, &new).await;
+        let done = Box::pin(service::change_password(ctx.app(), ctx.actor(), &current, &new)).await;
         Some(settle(done, |tokens, user_errors| ChangePasswordPayload {
             tokens: tokens.map(|tokens| AuthTokens::deliver(ctx, tokens)),
             user_errors,
@@ -43,7 +43,7 @@ impl PasswordMutation {
         #[graphql(desc = "Password that somebody is about to choose.")] input: RatePasswordInput,
     ) -> Option<GqlResult<RatePasswordPayload>> {
         let password = SecretString::from(input.password);
-        let done = service::rate_password(ctx.app(), ctx.actor(), &password, &input.context).await;
+        let done = Box::pin(service::rate_password(ctx.app(), ctx.actor(), &password, &input.context)).await;
         Some(settle(done, |strength, user_errors| RatePasswordPayload {
             score: strength.as_ref().map(|strength| strength.score.into()),
             required: strength.as_ref().map(|strength| strength.required.into()),
@@ -62,7 +62,7 @@ impl PasswordMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Account whose password was forgotten.")] input: RequestResetInput,
     ) -> Option<GqlResult<RequestResetPayload>> {
-        let done = service::request_reset(ctx.app(), ctx.actor(), &input.email.0).await;
+        let done = Box::pin(service::request_reset(ctx.app(), ctx.actor(), &input.email.0)).await;
         Some(settle(done, |done, user_errors| RequestResetPayload { accepted: done.is_some(), user_errors }))
     }
 
@@ -80,7 +80,7 @@ impl PasswordMutation {
             let id = parse_id("resetRequestId", "reset request", &input.reset_request_id)?;
             service::approve(ctx.app(), ctx.actor(), id).await
         };
-        let shown = settle_with(done.await, ResetRequestObject);
+        let shown = settle_with(Box::pin(done).await, ResetRequestObject);
         Some(shown.map(|(reset_request, user_errors)| ApproveResetPayload { reset_request, user_errors }))
     }
 
@@ -95,13 +95,13 @@ impl PasswordMutation {
             let id = parse_id("resetRequestId", "reset request", &input.reset_request_id)?;
             service::reject(ctx.app(), ctx.actor(), id, input.reason.as_deref()).await
         };
-        let shown = settle_with(done.await, ResetRequestObject);
+        let shown = settle_with(Box::pin(done).await, ResetRequestObject);
         Some(shown.map(|(reset_request, user_errors)| RejectResetPayload { reset_request, user_errors }))
     }
 
     /// Withdraws the caller's own open request. A success that changes nothing when there is none.
     async fn cancel_reset(&self, ctx: &Context<'_>) -> Option<GqlResult<CancelResetPayload>> {
-        let done = service::cancel(ctx.app(), ctx.actor()).await;
+        let done = Box::pin(service::cancel(ctx.app(), ctx.actor())).await;
         Some(settle(done, |row, user_errors| CancelResetPayload {
             reset_request: row.flatten().map(ResetRequestObject),
             user_errors,
@@ -117,7 +117,7 @@ impl PasswordMutation {
         #[graphql(desc = "Token from the mail, and the next password.")] input: ResetPasswordInput,
     ) -> Option<GqlResult<ResetPasswordPayload>> {
         let new = SecretString::from(input.new_password);
-        let done = service::reset_password(ctx.app(), ctx.actor(), &input.token, &new).await;
+        let done = Box::pin(service::reset_password(ctx.app(), ctx.actor(), &input.token, &new)).await;
         Some(settle(done, |user, user_errors| ResetPasswordPayload {
             user: user.map(UserObject),
             user_errors,

@@ -22,7 +22,7 @@ impl ResetRequestObject {
 
     /// Whose password it is about.
     async fn user(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
-        let loaded: Result<Option<User>, _> = ctx.rows().load_one(self.0.user_id).await;
+        let loaded: Result<Option<User>, _> = ctx.load(self.0.user_id).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 
@@ -37,13 +37,13 @@ impl ResetRequestObject {
         let decider = self.0.decided_by?;
         let viewer = ctx.actor().user_id()?;
         if !ctx.actor().is_platform_admin() && viewer != decider {
-            match ctx.rows().load_one(Colleague { viewer, other: decider }).await {
+            match ctx.load(Colleague { viewer, other: decider }).await {
                 Ok(Some(())) => {}
                 Ok(None) => return None,
                 Err(error) => return Some(Err(error.into())),
             }
         }
-        let loaded: Result<Option<User>, _> = ctx.rows().load_one(decider).await;
+        let loaded: Result<Option<User>, _> = ctx.load(decider).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 

@@ -46,6 +46,6 @@ impl PasswordQuery {
             service::list(ctx.app(), ctx.actor(), tenant_id, filter, (by, descending), page, count).await
         };
         let shown = |slice| Connection::new(slice, |row| by.cursor(row).encode(), ResetRequestObject);
-        Some(listed.await.map(shown).map_err(Into::into))
+        Some(Box::pin(listed).await.map(shown).map_err(Into::into))
     }
 }

@@ -32,13 +32,13 @@ impl PlatformObject {
 
     /// Database.
     async fn database(&self, ctx: &Context<'_>) -> Option<GqlResult<PlatformDatabase>> {
-        let found = service::database(ctx.app(), ctx.actor()).await;
+        let found = Box::pin(service::database(ctx.app(), ctx.actor())).await;
         Some(found.map(Into::into).map_err(Into::into))
     }
 
     /// Mail that is owed, and whether it can leave.
     async fn mail(&self, ctx: &Context<'_>) -> Option<GqlResult<PlatformMail>> {
-        let found = service::mail(ctx.app(), ctx.actor()).await;
+        let found = Box::pin(service::mail(ctx.app(), ctx.actor())).await;
         Some(found.map(Into::into).map_err(Into::into))
     }
 
@@ -60,7 +60,7 @@ impl PlatformObject {
 
     /// Work of the workers of all processes, by its name.
     async fn jobs(&self, ctx: &Context<'_>) -> Option<GqlResult<Vec<PlatformJob>>> {
-        let found = service::jobs(ctx.app(), ctx.actor()).await;
+        let found = Box::pin(service::jobs(ctx.app(), ctx.actor())).await;
         Some(found.map(|jobs| jobs.into_iter().map(Into::into).collect()).map_err(Into::into))
     }
 

@@ -42,7 +42,7 @@ impl PlatformQuery {
         let page = PageArgs { first, after, last, before };
         let filter = filter.unwrap_or_default();
         let filter = Filter { search: filter.search, is_superuser: filter.is_superuser };
-        let listed = service::users(ctx.app(), ctx.actor(), filter, page, count).await;
+        let listed = Box::pin(service::users(ctx.app(), ctx.actor(), filter, page, count)).await;
         let shown = |slice| Connection::new(slice, |row| service::cursor(row).encode(), UserObject);
         Some(listed.map(shown).map_err(Into::into))
     }
@@ -88,7 +88,7 @@ impl PlatformMutation {
             let id = parse_id("userId", "user", &input.user_id)?;
             auth::service::revoke_user_sessions(ctx.app(), ctx.actor(), id).await
         };
-        Some(settle(done.await, |done, user_errors| {
+        Some(settle(Box::pin(done).await, |done, user_errors| {
             let (user, revoked) = done.unzip();
             RevokeUserSessionsPayload {
                 user: user.map(UserObject),

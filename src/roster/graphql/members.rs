@@ -134,7 +134,7 @@ impl RosterMutation {
             let id = member(ctx, &input.membership_id)?;
             service::change_member_role(ctx.app(), ctx.actor(), id, &input.role_key).await
         };
-        Some(settle(done.await, |changed, user_errors| ChangeMemberRolePayload {
+        Some(settle(Box::pin(done).await, |changed, user_errors| ChangeMemberRolePayload {
             cancelled_invitations: cancelled(changed.as_ref()),
             membership: changed.map(|c| MembershipObject(c.membership)),
             user_errors,
@@ -150,7 +150,7 @@ impl RosterMutation {
         let done = async {
             service::suspend_member(ctx.app(), ctx.actor(), member(ctx, &input.membership_id)?).await
         };
-        Some(settle(done.await, |changed, user_errors| SuspendMemberPayload {
+        Some(settle(Box::pin(done).await, |changed, user_errors| SuspendMemberPayload {
             cancelled_invitations: cancelled(changed.as_ref()),
             membership: changed.map(|c| MembershipObject(c.membership)),
             user_errors,
@@ -166,7 +166,7 @@ impl RosterMutation {
         let done = async {
             service::reinstate_member(ctx.app(), ctx.actor(), member(ctx, &input.membership_id)?).await
         };
-        Some(settle(done.await, |changed, user_errors| ReinstateMemberPayload {
+        Some(settle(Box::pin(done).await, |changed, user_errors| ReinstateMemberPayload {
             membership: changed.map(|c| MembershipObject(c.membership)),
             user_errors,
         }))
@@ -181,7 +181,7 @@ impl RosterMutation {
         let done = async {
             service::remove_member(ctx.app(), ctx.actor(), member(ctx, &input.membership_id)?).await
         };
-        Some(settle(done.await, |changed, user_errors| RemoveMemberPayload {
+        Some(settle(Box::pin(done).await, |changed, user_errors| RemoveMemberPayload {
             cancelled_invitations: cancelled(changed.as_ref()),
             removed_membership_id: changed.map(|c| global(c.membership.id)),
             user_errors,
@@ -199,7 +199,7 @@ impl RosterMutation {
             let id = parse_id("tenantId", "tenant", &input.tenant_id)?;
             service::leave_tenant(ctx.app(), ctx.actor(), id).await
         };
-        Some(settle(done.await, |changed, user_errors| LeaveTenantPayload {
+        Some(settle(Box::pin(done).await, |changed, user_errors| LeaveTenantPayload {
             cancelled_invitations: cancelled(changed.as_ref()),
             left_tenant_id: changed.map(|c| global(c.membership.tenant_id)),
             user_errors,
@@ -215,7 +215,7 @@ impl RosterMutation {
         let done = async {
             service::transfer_ownership(ctx.app(), ctx.actor(), member(ctx, &input.membership_id)?).await
         };
-        Some(settle(done.await, |membership, user_errors| TransferOwnershipPayload {
+        Some(settle(Box::pin(done).await, |membership, user_errors| TransferOwnershipPayload {
             membership: membership.map(MembershipObject),
             user_errors,
         }))

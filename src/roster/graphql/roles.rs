@@ -91,7 +91,7 @@ impl RoleMutation {
         };
         let payload =
             |role: Option<_>, user_errors| CreateRolePayload { role: role.map(RoleObject), user_errors };
-        Some(settle(done.await, payload))
+        Some(settle(Box::pin(done).await, payload))
     }
 
     /// Renames a role of the tenant's own, or sets what it permits; needs MANAGE_ROLES.
@@ -108,7 +108,7 @@ impl RoleMutation {
         };
         let payload =
             |role: Option<_>, user_errors| UpdateRolePayload { role: role.map(RoleObject), user_errors };
-        Some(settle(done.await, payload))
+        Some(settle(Box::pin(done).await, payload))
     }
 
     /// Deletes a role of the tenant's own that nobody has or is invited to; needs MANAGE_ROLES.
@@ -124,6 +124,6 @@ impl RoleMutation {
             Ok(global(id))
         };
         let payload = |deleted_role_id, user_errors| DeleteRolePayload { deleted_role_id, user_errors };
-        Some(settle(done.await, payload))
+        Some(settle(Box::pin(done).await, payload))
     }
 }

@@ -133,7 +133,7 @@ impl WebhookMutation {
             };
             service::create_webhook_endpoint(ctx.app(), ctx.actor(), new).await
         };
-        Some(settle(done.await, |made, user_errors| {
+        Some(settle(Box::pin(done).await, |made, user_errors| {
             let (row, secret) = made.unzip();
             CreateWebhookEndpointPayload {
                 webhook_endpoint: row.map(WebhookEndpointObject),
@@ -159,7 +159,7 @@ impl WebhookMutation {
             };
             service::update_webhook_endpoint(ctx.app(), ctx.actor(), id, change).await
         };
-        Some(settle(done.await, |row, user_errors| UpdateWebhookEndpointPayload {
+        Some(settle(Box::pin(done).await, |row, user_errors| UpdateWebhookEndpointPayload {
             webhook_endpoint: row.map(WebhookEndpointObject),
             user_errors,
         }))
@@ -176,9 +176,8 @@ impl WebhookMutation {
             service::delete_webhook_endpoint(ctx.app(), ctx.actor(), id).await?;
             Ok(global(id))
         };
-        Some(settle(done.await, |deleted_webhook_endpoint_id, user_errors| DeleteWebhookEndpointPayload {
-            deleted_webhook_endpoint_id,
-            user_errors,
+        Some(settle(Box::pin(done).await, |deleted_webhook_endpoint_id, user_errors| {
+            DeleteWebhookEndpointPayload { deleted_webhook_endpoint_id, user_errors }
         }))
     }
 
@@ -192,7 +191,7 @@ impl WebhookMutation {
             let id = endpoint(ctx, &input.webhook_endpoint_id)?;
             service::rotate_webhook_secret(ctx.app(), ctx.actor(), id).await
         };
-        Some(settle(done.await, |rotated, user_errors| {
+        Some(settle(Box::pin(done).await, |rotated, user_errors| {
             let (row, secret) = rotated.unzip();
             RotateWebhookSecretPayload {
                 webhook_endpoint: row.map(WebhookEndpointObject),
@@ -213,7 +212,7 @@ impl WebhookMutation {
             let id = parse_id("webhookDeliveryId", "delivery", &input.webhook_delivery_id)?;
             service::redeliver_webhook(ctx.app(), ctx.actor(), id).await
         };
-        Some(settle(done.await, |row, user_errors| RedeliverWebhookPayload {
+        Some(settle(Box::pin(done).await, |row, user_errors| RedeliverWebhookPayload {
             webhook_delivery: row.map(WebhookDeliveryObject),
             user_errors,
         }))

@@ -68,7 +68,7 @@ impl WebhookEndpointObject {
     ) -> Option<GqlResult<Connection<WebhookDeliveryObject>>> {
         let count = ctx.look_ahead().field("totalCount").exists();
         let page = PageArgs { first, after, last, before };
-        let listed = service::deliveries(ctx.app(), self.0.id, page, count).await;
+        let listed = Box::pin(service::deliveries(ctx.app(), self.0.id, page, count)).await;
         let cursor = |row: &WebhookDelivery| service::cursor(row).encode();
         let shown = |slice| Connection::new(slice, cursor, WebhookDeliveryObject);
         Some(listed.map(shown).map_err(Into::into))
@@ -89,7 +89,7 @@ impl WebhookDeliveryObject {
 
     /// What is posted.
     async fn event(&self, ctx: &Context<'_>) -> Option<GqlResult<EventObject>> {
-        let loaded: Result<Option<Event>, _> = ctx.rows().load_one(self.0.event_id).await;
+        let loaded: Result<Option<Event>, _> = ctx.load(self.0.event_id).await;
         let own = loaded.map(|event| event.filter(|event| event.tenant_id == Some(self.0.tenant_id)));
         own.map(|event| event.map(EventObject)).map_err(Into::into).transpose()
     }
