@@ -15,7 +15,7 @@ use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
 pub use listing::SortBy;
 pub(super) use listing::{Where, addresses_all_tenants, count, list};
-pub(super) use prospect::prospect;
+pub(super) use prospect::{Prospect, seen};
 
 /// Where an invitation stands. Values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]

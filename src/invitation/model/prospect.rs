@@ -1,22 +1,25 @@
-//! One read across four slices, for every invitation: what stands for and against it.
+//! One read across four slices, for every invitation: what whoever asks is in the tenant, and what stands for and against it.
+
+use std::sync::LazyLock;
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
 use crate::clock::Instant;
 use crate::email::Email;
-use crate::id::{RoleId, TenantId};
+use crate::id::{RoleId, TenantId, UserId};
+use crate::membership::{self, Standing};
 use crate::permission::Permissions;
 use crate::role::Role;
 
 /// What is known of an address that is to be invited.
 #[derive(Debug, FromQueryResult)]
 pub(in crate::invitation) struct Prospect {
-    role_id: Option<RoleId>,
-    role_key: Option<String>,
-    role_name: Option<String>,
-    role_permissions: Option<Permissions>,
-    role_built_in: Option<bool>,
-    role_created_at: Option<Instant>,
+    offer_id: Option<RoleId>,
+    offer_key: Option<String>,
+    offer_name: Option<String>,
+    offer_permissions: Option<Permissions>,
+    offer_built_in: Option<bool>,
+    offer_created_at: Option<Instant>,
     /// Whether its owner is in the tenant already, suspended or not.
     pub(in crate::invitation) is_member: bool,
     /// Whether an invitation of it is recorded as pending, overdue or not.
@@ -29,36 +32,48 @@ impl Prospect {
     /// The role on offer, where the tenant has it.
     pub(in crate::invitation) fn role(&self, tenant_id: TenantId) -> Option<Role> {
         Some(Role {
-            id: self.role_id?,
+            id: self.offer_id?,
             tenant_id,
-            key: self.role_key.clone()?,
-            name: self.role_name.clone()?,
-            permissions: self.role_permissions.clone()?,
-            built_in: self.role_built_in?,
-            created_at: self.role_created_at?,
+            key: self.offer_key.clone()?,
+            name: self.offer_name.clone()?,
+            permissions: self.offer_permissions.clone()?,
+            built_in: self.offer_built_in?,
+            created_at: self.offer_created_at?,
         })
     }
 }
 
-const SELECT: &str = r#"
-    SELECT r.id AS role_id, r.key AS role_key, r.name AS role_name, r.permissions AS role_permissions,
-           r.built_in AS role_built_in, r.created_at AS role_created_at,
-           EXISTS (SELECT 1 FROM membership m
-                     JOIN "user" u ON u.id = m.user_id
-                    WHERE m.tenant_id = $1 AND u.email_norm = $3) AS is_member,
-           EXISTS (SELECT 1 FROM invitation i
-                    WHERE i.tenant_id = $1 AND i.email_norm = $3 AND i.status = 'pending') AS is_pending,
-           (SELECT COUNT(*) FROM invitation i WHERE i.tenant_id = $1 AND i.status = 'pending') AS pending
-      FROM (SELECT 1) one
-      LEFT JOIN role r ON r.tenant_id = $1 AND r.key = $2"#;
+/// What somebody is in a tenant, and what is known of an address that they would invite into it.
+#[derive(Debug, FromQueryResult)]
+pub(in crate::invitation) struct Seen {
+    #[sea_orm(nested)]
+    pub(in crate::invitation) standing: Standing,
+    #[sea_orm(nested)]
+    pub(in crate::invitation) prospect: Prospect,
+}
 
-pub(in crate::invitation) async fn prospect(
+static SELECT: LazyLock<String> = LazyLock::new(|| {
+    let columns = r#",
+        o.id AS offer_id, o.key AS offer_key, o.name AS offer_name, o.permissions AS offer_permissions,
+        o.built_in AS offer_built_in, o.created_at AS offer_created_at,
+        EXISTS (SELECT 1 FROM membership n
+                  JOIN "user" u ON u.id = n.user_id
+                 WHERE n.tenant_id = t.id AND u.email_norm = $4) AS is_member,
+        EXISTS (SELECT 1 FROM invitation i
+                 WHERE i.tenant_id = t.id AND i.email_norm = $4 AND i.status = 'pending') AS is_pending,
+        (SELECT COUNT(*) FROM invitation i WHERE i.tenant_id = t.id AND i.status = 'pending') AS pending"#;
+    membership::standing_statement(columns, "\n LEFT JOIN role o ON o.tenant_id = t.id AND o.key = $3")
+});
+
+/// `None` where there is no such tenant.
+pub(in crate::invitation) async fn seen(
     db: &impl ConnectionTrait,
     tenant: TenantId,
+    user: Option<UserId>,
     role: &str,
     email: &Email,
-) -> Result<Option<Prospect>, DbErr> {
-    let values = [Value::from(tenant), Value::from(role), Value::from(email.norm())];
-    let select = Statement::from_sql_and_values(db.get_database_backend(), SELECT, values);
-    Prospect::find_by_statement(select).one(db).await
+) -> Result<Option<Seen>, DbErr> {
+    let values = [Value::from(tenant), Value::from(user), Value::from(role), Value::from(email.norm())];
+    let select = Statement::from_sql_and_values(db.get_database_backend(), SELECT.as_str(), values);
+    Seen::find_by_statement(select).one(db).await
 }

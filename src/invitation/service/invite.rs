@@ -14,13 +14,14 @@ use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{TenantId, TypedId as _};
 use crate::invitation::Refused;
-use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model};
+use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model, Prospect};
 use crate::keys::TokenKind;
 use crate::limits::{self, Limit, Reservation};
 use crate::outbox;
 use crate::permission::Permission;
 use crate::role::{self, Role};
-use crate::{membership, tenant, text};
+use crate::tenant::{self, Tenant};
+use crate::{membership, text};
 
 /// Largest metadata, in bytes of compact JSON.
 const METADATA_MAX: usize = 4_096;
@@ -128,11 +129,10 @@ pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, 
     for _ in 0..3 {
         let txn = app.db.begin_write().await?;
         tenant::service::hold(&txn, tenant_id).await?;
-        let (tenant, authority) = membership::service::authority(&txn, actor, tenant_id).await?;
+        let (tenant, authority, offer) = look(app, &txn, actor, tenant_id, &input).await?;
         authority.require(Permission::Invite)?;
         tenant::service::require_active(&tenant)?;
-        let checked = check(app, &input)?;
-        match invite_in(app, &txn, actor, &authority, &checked, &input.role_key).await {
+        match invite_in(app, &txn, actor, &authority, offer?).await {
             Err(refused) if Unique::behind(&refused.error) == Some(Unique::PendingInvitation) => {}
             Err(refused) => return Err(refused),
             Ok(None) => {}
@@ -157,9 +157,9 @@ pub async fn invite_owner(
     tenant_id: TenantId,
     email: &str,
 ) -> Result<Model, Refused> {
-    let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
-    let checked = check(app, &Invite::plain(Some(tenant_id), email, role::OWNER))?;
-    let invited = invite_in(app, db, actor, &authority, &checked, role::OWNER).await?;
+    let input = Invite::plain(Some(tenant_id), email, role::OWNER);
+    let (_, authority, offer) = look(app, db, actor, tenant_id, &input).await?;
+    let invited = invite_in(app, db, actor, &authority, offer?).await?;
     Ok(invited.ok_or_else(|| Error::internal("a tenant that is being made has an invitation"))?.invitation)
 }
 
@@ -214,21 +214,39 @@ fn check_lifetime(app: &App, seconds: Option<i32>) -> Result<TimeDelta> {
     Ok(lifetime)
 }
 
+/// The tenant, what the actor may do in it, and what is offered; the last is an error where the input is none that can be looked up,
+/// for those to whom the tenant is not hidden.
+async fn look(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    tenant_id: TenantId,
+    input: &Invite,
+) -> Result<(Tenant, Authority, Result<(Checked, Prospect)>)> {
+    let checked = match check(app, input) {
+        Ok(checked) => checked,
+        Err(error) => {
+            let (tenant, authority) = membership::service::authority(db, actor, tenant_id).await?;
+            return Ok((tenant, authority, Err(error)));
+        }
+    };
+    let seen = model::seen(db, tenant_id, actor.user_id(), &input.role_key, &checked.email).await?;
+    let (standing, prospect) = seen.map(|seen| (seen.standing, seen.prospect)).unzip();
+    let (tenant, authority) = membership::service::authority_of(actor, tenant_id, standing)?;
+    let offer = prospect.map(|prospect| (checked, prospect));
+    Ok((tenant, authority, offer.ok_or_else(role::service::no_such_key)))
+}
+
 /// Invites; `None` when what stood in the way was decided meanwhile, and everything is to be looked at anew.
 async fn invite_in(
     app: &App,
     db: &impl ConnectionTrait,
     actor: &Actor,
     authority: &Authority,
-    input: &Checked,
-    role_key: &str,
+    (input, prospect): (Checked, Prospect),
 ) -> Result<Option<Invited>, Refused> {
-    let tenant_id = authority.tenant_id;
-    let prospect = model::prospect(db, tenant_id, role_key, &input.email).await?;
-    let role = prospect.as_ref().and_then(|prospect| prospect.role(tenant_id));
-    let (Some(prospect), Some(role)) = (prospect, role) else {
-        return Err(role::service::no_such_key().into());
-    };
+    let (input, tenant_id) = (&input, authority.tenant_id);
+    let role = prospect.role(tenant_id).ok_or_else(role::service::no_such_key)?;
     role::service::require_can_grant(authority, &role)?;
     let oneself = actor.principal().is_some_and(|principal| principal.email.norm() == input.email.norm());
     if prospect.is_member || oneself {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
-pub(super) mod standing;
+pub(crate) mod standing;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, SelectStatement};

@@ -1,5 +1,7 @@
 //! One read across three slices, for almost every request: a tenant, and what somebody is in it.
 
+use std::sync::LazyLock;
+
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
 use super::MembershipStatus;
@@ -12,7 +14,7 @@ use crate::tenant::{ResetPolicy, Tenant, TenantStatus};
 
 /// A tenant, with the membership and role of one user where there is one.
 #[derive(Debug, FromQueryResult)]
-pub(in crate::membership) struct Standing {
+pub struct Standing {
     id: TenantId,
     slug: String,
     name: String,
@@ -48,14 +50,20 @@ impl Held {
     }
 }
 
-const SELECT: &str = "
-    SELECT t.id, t.slug, t.name, t.status, t.reset_policy, t.created_at, t.deleted_at,
-           m.status AS membership_status, r.id AS role_id, r.key AS role_key, r.built_in AS role_built_in,
-           r.permissions AS role_permissions
-      FROM tenant t
-      LEFT JOIN membership m ON m.tenant_id = t.id AND m.user_id = $2
-      LEFT JOIN role r ON r.id = m.role_id
-     WHERE t.id = $1";
+/// A statement that reads the [`Standing`] of user `$2` in tenant `$1`, with further columns and joins.
+pub(crate) fn statement(columns: &str, joins: &str) -> String {
+    format!(
+        "SELECT t.id, t.slug, t.name, t.status, t.reset_policy, t.created_at, t.deleted_at,
+                m.status AS membership_status, r.id AS role_id, r.key AS role_key, r.built_in AS role_built_in,
+                r.permissions AS role_permissions{columns}
+           FROM tenant t
+           LEFT JOIN membership m ON m.tenant_id = t.id AND m.user_id = $2
+           LEFT JOIN role r ON r.id = m.role_id{joins}
+          WHERE t.id = $1"
+    )
+}
+
+static SELECT: LazyLock<String> = LazyLock::new(|| statement("", ""));
 
 pub(in crate::membership) async fn find(
     db: &impl ConnectionTrait,
@@ -63,7 +71,7 @@ pub(in crate::membership) async fn find(
     user: Option<UserId>,
 ) -> Result<Option<Standing>, DbErr> {
     let values = [Value::from(tenant), Value::from(user)];
-    let select = Statement::from_sql_and_values(db.get_database_backend(), SELECT, values);
+    let select = Statement::from_sql_and_values(db.get_database_backend(), SELECT.as_str(), values);
     Standing::find_by_statement(select).one(db).await
 }
 

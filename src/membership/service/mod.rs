@@ -5,7 +5,8 @@ mod rows;
 
 use sea_orm::ConnectionTrait;
 
-use super::model::{self, MembershipStatus, Model, standing};
+use super::model::standing::{self, Standing};
+use super::model::{self, MembershipStatus, Model};
 use crate::actor::{Actor, Authority};
 use crate::app::App;
 use crate::error::{Error, ErrorCode, Result, Unique};
@@ -31,9 +32,21 @@ pub async fn authority(
     tenant_id: TenantId,
 ) -> Result<(Tenant, Authority)> {
     actor.known()?;
+    authority_of(actor, tenant_id, standing::find(db, tenant_id, actor.user_id()).await?)
+}
+
+/// As [`authority`], with what was read already: the actor's standing in the tenant, `None` where there is no such tenant.
+///
+/// # Errors
+/// As [`authority`].
+pub fn authority_of(
+    actor: &Actor,
+    tenant_id: TenantId,
+    found: Option<Standing>,
+) -> Result<(Tenant, Authority)> {
+    actor.known()?;
     let hidden = || Error::not_found("tenant").at("tenantId");
-    let found = standing::find(db, tenant_id, actor.user_id()).await?.ok_or_else(hidden)?;
-    let (tenant, held) = found.split();
+    let (tenant, held) = found.ok_or_else(hidden)?.split();
     if actor.is_platform_admin() {
         let permissions = Permissions::all();
         let authority =
