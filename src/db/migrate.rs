@@ -63,7 +63,7 @@ impl Db {
     /// # Errors
     /// Whatever the database says.
     pub async fn applied(&self) -> Result<Vec<String>, DbErr> {
-        if !SchemaManager::new(&self.reader.0).has_table("seaql_migrations").await? {
+        if !SchemaManager::new(&self.reader.pool).has_table("seaql_migrations").await? {
             return Ok(Vec::new());
         }
         let backend = self.reader.get_database_backend();

@@ -7,6 +7,7 @@
 mod backup;
 mod batch;
 mod bell;
+mod kept;
 mod migrate;
 pub mod once;
 mod place;
@@ -49,7 +50,10 @@ pub const ROWS: usize = 250;
 /// First SQLite release without the corruption bug that resetting the write-ahead log could cause.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
 const READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// Connections that write.
+const POSTGRES_CONNECTIONS: u32 = 12;
+/// Connections that read.
+const POSTGRES_READERS: usize = 8;
 /// How long a request waits for its turn to write.
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection, or for the database to come back.
@@ -126,7 +130,7 @@ impl Db {
             let url = format!("sqlite://{}", path.display());
             let writer = Database::connect(sqlite_options(&url, 1, false)).await.map_err(failed)?;
             let reader = Database::connect(sqlite_options(&url, READERS, true)).await.map_err(failed)?;
-            let reader = Reader(reader);
+            let reader = Reader::new(reader, READERS as usize, SQLITE_ACQUIRE_TIMEOUT);
             let mut db = Self { url: url.into(), writer, reader, stamps: None, turns: Arc::default() };
             db.check_sqlite_version().await?;
             db.stamps = Stamps::of(&path).map(Arc::new);
@@ -140,7 +144,7 @@ impl Db {
             return Ok(Self {
                 url: url.to_owned().into(),
                 writer: pool.clone(),
-                reader: Reader(pool),
+                reader: Reader::new(pool, POSTGRES_READERS, POSTGRES_ACQUIRE_TIMEOUT),
                 stamps: None,
                 turns: Arc::default(),
             });
@@ -239,7 +243,7 @@ impl Db {
 
     /// Closes every connection; SQLite folds its write-ahead log into the file.
     pub async fn close(self) {
-        let _ = self.reader.0.close().await;
+        self.reader.close().await;
         let _ = self.writer.close().await;
     }
 }
@@ -248,7 +252,6 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .min_connections(connections)
         .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)

@@ -1,32 +1,83 @@
 //! Reading outside of a transaction.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sea_orm::sea_query::Value;
+use sea_orm::sqlx::{Postgres, Sqlite};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
-/// A pool of connections that read.
+use super::kept::Kept;
+use crate::telemetry::traces;
+
+/// Connections that read.
 #[derive(Clone, Debug)]
-pub struct Reader(pub(super) DatabaseConnection);
+pub struct Reader {
+    /// The pool that they come from.
+    pub(super) pool: DatabaseConnection,
+    kept: Arc<Reads>,
+}
+
+#[derive(Debug)]
+enum Reads {
+    Sqlite(Kept<Sqlite>),
+    Postgres(Kept<Postgres>),
+}
+
+impl Reader {
+    /// So many connections at the most, from a pool; a read waits for so long for one.
+    pub(super) fn new(pool: DatabaseConnection, most: usize, patience: Duration) -> Self {
+        let kept = match pool.get_database_backend() {
+            DbBackend::Sqlite => {
+                Reads::Sqlite(Kept::new(pool.get_sqlite_connection_pool().clone(), most, patience))
+            }
+            _ => Reads::Postgres(Kept::new(pool.get_postgres_connection_pool().clone(), most, patience)),
+        };
+        Self { pool, kept: Arc::new(kept) }
+    }
+
+    /// Closes every connection.
+    pub(super) async fn close(self) {
+        match &*self.kept {
+            Reads::Sqlite(kept) => kept.close().await,
+            Reads::Postgres(kept) => kept.close().await,
+        }
+        let _ = self.pool.close().await;
+    }
+}
 
 #[async_trait::async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        self.0.get_database_backend()
+        self.pool.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.0.execute_raw(statement).await
+        self.pool.execute_raw(statement).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.0.execute_unprepared(sql).await
+        self.pool.execute_unprepared(sql).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.0.query_one_raw(plain_limit(statement)).await
+        let statement = plain_limit(statement);
+        match &*self.kept {
+            Reads::Sqlite(kept) => traces::statement("sqlite", &statement.sql, kept.one(&statement)).await,
+            Reads::Postgres(kept) => {
+                traces::statement("postgresql", &statement.sql, kept.one(&statement)).await
+            }
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.0.query_all_raw(plain_limit(statement)).await
+        let statement = plain_limit(statement);
+        match &*self.kept {
+            Reads::Sqlite(kept) => traces::statement("sqlite", &statement.sql, kept.all(&statement)).await,
+            Reads::Postgres(kept) => {
+                traces::statement("postgresql", &statement.sql, kept.all(&statement)).await
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::runtime::Handle;
 use tracing::subscriber::Interest;
-use tracing::{Level, Metadata, Span};
+use tracing::{Instrument as _, Level, Metadata, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::dynamic_filter_fn;
@@ -173,6 +173,28 @@ pub fn operation(kind: &'static str, field: Option<&str>) -> Span {
 #[must_use]
 pub fn step(name: &'static str) -> Span {
     tracing::trace_span!(target: STEPS, "step", otel.name = name)
+}
+
+/// Executes a statement on a database of this kind (`sqlite`, `postgresql`) in a span of its own, beside those that SeaORM makes.
+///
+/// # Errors
+/// Those of the statement.
+pub async fn statement<T, E>(
+    system: &'static str,
+    sql: &str,
+    executing: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let span = tracing::trace_span!(
+        target: STEPS,
+        "query",
+        otel.kind = "client",
+        otel.status_code = tracing::field::Empty,
+        db.system = system,
+        db.statement = sql,
+    );
+    let executed = executing.instrument(span.clone()).await;
+    span.record("otel.status_code", if executed.is_ok() { "OK" } else { "ERROR" });
+    executed
 }
 
 /// The span of making a mail and handing it to the mail server.
