@@ -132,7 +132,7 @@ async fn t34_a_role_above_ones_own_cannot_be_granted() {
     assert_eq!(refused["userErrors"][0]["path"], json!(["roleKey"]));
     let granted = admin.invite(json!({ "email": "ann@x.test", "roleKey": "admin" })).await;
     assert_eq!(granted["created"], true);
-    for role in ["OWNER", "Admin", "", "nobody"] {
+    for role in ["OWNER", "Admin", "", "nobody", "member\0"] {
         let unknown = owner.invite(json!({ "email": "bob@x.test", "roleKey": role })).await;
         assert_eq!(codes(&unknown), ["BAD_USER_INPUT"], "{role}");
         assert_eq!(unknown["userErrors"][0]["path"], json!(["roleKey"]));
@@ -203,9 +203,11 @@ async fn another_tenant_is_not_found_whether_or_not_it_exists() {
     let globex = app.owner_of("globex").await;
     let foreign = globex.me().await["activeMembership"]["tenant"]["id"].clone();
     for id in [foreign, json!("ten_00000000000070008000000000000000"), json!("nonsense"), json!("")] {
-        let payload = acme.invite(json!({ "email": "ann@x.test", "tenantId": id })).await;
-        assert_eq!(codes(&payload), ["NOT_FOUND"], "{id}");
-        assert_eq!(payload["userErrors"][0]["path"], json!(["tenantId"]));
+        for (email, role) in [("ann@x.test", "member"), ("ann@x.test", "member\0"), ("nonsense", "member")] {
+            let payload = acme.invite(json!({ "email": email, "roleKey": role, "tenantId": id })).await;
+            assert_eq!(codes(&payload), ["NOT_FOUND"], "{id}");
+            assert_eq!(payload["userErrors"][0]["path"], json!(["tenantId"]));
+        }
     }
 }
 

@@ -223,7 +223,11 @@ async fn look(
     tenant_id: TenantId,
     input: &Invite,
 ) -> Result<(Tenant, Authority, Result<(Checked, Prospect)>)> {
-    let checked = match check(app, input) {
+    let checked = check(app, input).and_then(|checked| {
+        // PostgreSQL cannot even be asked for it.
+        if input.role_key.contains('\0') { Err(role::service::no_such_key()) } else { Ok(checked) }
+    });
+    let checked = match checked {
         Ok(checked) => checked,
         Err(error) => {
             let (tenant, authority) = membership::service::authority(db, actor, tenant_id).await?;
