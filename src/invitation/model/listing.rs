@@ -67,7 +67,7 @@ pub(in crate::invitation) struct Where {
 }
 
 impl Where {
-    fn condition(&self, now: Instant, ends: &SimpleExpr) -> Condition {
+    fn condition(&self, backend: DbBackend, now: Instant, ends: &SimpleExpr) -> Condition {
         let mut all = Condition::all();
         if let Some(states) = &self.status {
             let any =
@@ -88,7 +88,7 @@ impl Where {
             all = all.add(Column::RoleId.is_in(roles.iter().copied()));
         }
         if let Some(part) = &self.email_contains {
-            all = all.add(Expr::col(Column::EmailNorm).like(db::containing(part)));
+            all = all.add(holds(backend, part));
         }
         all.add_option(self.inviter.map(|id| Column::InviterId.eq(id)))
             .add_option(self.created.0.map(|at| Column::CreatedAt.gte(at)))
@@ -111,14 +111,27 @@ fn ends(backend: DbBackend, by: Option<SortBy>) -> SimpleExpr {
 
 /// The stored form of a status at a moment.
 fn has_status(status: InvitationStatus, now: Instant, ends: &SimpleExpr) -> Condition {
-    let pending = Column::Status.eq(InvitationStatus::Pending);
+    let pending = is(InvitationStatus::Pending);
     match status {
         InvitationStatus::Pending => Condition::all().add(pending).add(ends.clone().gt(now)),
         InvitationStatus::Expired => Condition::any()
-            .add(Column::Status.eq(InvitationStatus::Expired))
+            .add(is(InvitationStatus::Expired))
             .add(Condition::all().add(pending).add(ends.clone().lte(now))),
-        recorded => Condition::all().add(Column::Status.eq(recorded)),
+        recorded => Condition::all().add(is(recorded)),
     }
+}
+
+/// Whether a status is recorded. It stands in the statement, for SQLite compiles one anew that has a parameter where an index has a
+/// condition.
+fn is(status: InvitationStatus) -> SimpleExpr {
+    Expr::col(Column::Status).eq(SimpleExpr::Constant(status.to_value().into()))
+}
+
+/// Whether an address holds a text. LIKE would have SQLite compile the statement anew for each text.
+fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
+    let place = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
+    let place = Func::cust(place).arg(Expr::col(Column::EmailNorm)).arg(text);
+    SimpleExpr::from(place).gt(SimpleExpr::Constant(0.into()))
 }
 
 /// An invitation in a list.
@@ -143,7 +156,7 @@ pub(in crate::invitation) async fn list(
 ) -> Result<Vec<Listed>, DbErr> {
     let place = ((Entity, by.column()), (Entity, Column::Id));
     let ends = ends(db.get_database_backend(), Some(by));
-    let mut query = scoped(tenant).filter(filter.condition(now, &ends));
+    let mut query = scoped(tenant).filter(filter.condition(db.get_database_backend(), now, &ends));
     if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
         query = query.filter(after);
     }
@@ -167,7 +180,7 @@ pub(in crate::invitation) async fn count(
     now: Instant,
 ) -> Result<u64, DbErr> {
     let ends = ends(db.get_database_backend(), None);
-    scoped(tenant).filter(filter.condition(now, &ends)).count(db).await
+    scoped(tenant).filter(filter.condition(db.get_database_backend(), now, &ends)).count(db).await
 }
 
 /// Addresses that some invitations are for, in whatever tenant; whoever asks has checked that they may know.
