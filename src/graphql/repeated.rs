@@ -35,8 +35,14 @@ fn asks_for_values(field: &Field) -> bool {
     field.selection_set.node.items.iter().all(is_value)
 }
 
+/// Whether nothing in it is null.
 fn is_whole(answer: &Value) -> bool {
-    matches!(answer, Value::Object(fields) if !fields.values().any(|value| *value == Value::Null))
+    match answer {
+        Value::Null => false,
+        Value::List(items) => items.iter().all(is_whole),
+        Value::Object(fields) => fields.values().all(is_whole),
+        _ => true,
+    }
 }
 
 impl<T: OutputType> OutputType for Repeated<T> {
