@@ -1,29 +1,44 @@
 //! Connections that are kept between reads. A pool asks a connection whether it lives each time it is given back, which costs as much as
-//! a read does; here it is asked when it was not used for a while.
+//! a read does; here it is asked when it was not used for a while, and when a read did not end well.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::sqlx::pool::Pool;
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, Database, Executor, IntoArguments};
 use sea_orm::{ConnAcquireErr, DbErr, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 /// How long a connection is taken to live without being asked.
 const TRUSTED: Duration = Duration::from_secs(1);
-/// How long a connection is kept at all; what a server keeps for it ends with it.
+/// From which age on a connection to a server is used no more; what the server keeps for it goes with it.
 const LIFETIME: Duration = Duration::from_mins(30);
+/// How long a server has to end a statement that nobody waits for; its own limit for statements is less.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long reads that go on are waited for when everything is closed.
+const FAREWELL: Duration = Duration::from_secs(5);
 
-/// So many connections that read, each lent to one read at a time.
+/// How many connections read at a time, and on which terms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Connections at the most. One on which a statement goes on that nobody waits for counts until that ends.
+    pub(super) most: u32,
+    /// How long a read waits for a connection.
+    pub(super) patience: Duration,
+    /// Whether they lead to a server, which can go away, rather than to a file.
+    pub(super) remote: bool,
+}
+
+/// Connections that read, each lent to one read at a time.
 #[derive(Debug)]
 pub(super) struct Kept<DB: Database> {
     /// Where they come from.
     pool: Pool<DB>,
-    turns: Semaphore,
-    /// How long a read waits for a connection.
-    patience: Duration,
+    terms: Terms,
+    turns: Arc<Semaphore>,
     idle: Mutex<Vec<Own<DB>>>,
 }
 
@@ -39,40 +54,54 @@ impl<DB: Database> std::fmt::Debug for Own<DB> {
     }
 }
 
-impl<DB: Database> Kept<DB>
-where
-    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-    SqlxValues: IntoArguments<DB>,
-    QueryResult: From<DB::Row>,
-{
-    pub(super) fn new(pool: Pool<DB>, most: usize, patience: Duration) -> Self {
-        Self { pool, turns: Semaphore::new(most), patience, idle: Mutex::default() }
+/// A connection for one read, and the right to use it.
+struct Lent<DB: Database> {
+    kept: Arc<Kept<DB>>,
+    turn: Option<OwnedSemaphorePermit>,
+    own: Option<Own<DB>>,
+}
+
+impl<DB: Database> Lent<DB> {
+    fn connection(&mut self) -> Result<&mut DB::Connection, DbErr> {
+        self.own.as_mut().map(|own| &mut own.connection).ok_or_else(closed)
     }
 
-    /// Every row that a statement answers with.
-    ///
-    /// # Errors
-    /// Whatever the database says; no connection in time is an error of acquiring one.
-    pub(super) async fn all(&self, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (_turn, mut own) = self.lend().await?;
-        let rows = query::<DB>(statement).fetch_all(&mut own.connection).await.map_err(failed)?;
-        self.take_back(own);
-        Ok(rows.into_iter().map(QueryResult::from).collect())
+    /// The read went well.
+    fn give_back(mut self) {
+        if let Some(own) = self.own.take() {
+            self.kept.take_back(own);
+        }
+    }
+}
+
+/// The read failed, or whoever read went away meanwhile: the statement may go on. The connection is asked, which it answers when the
+/// statement has ended, and so long nobody else has the turn.
+impl<DB: Database> Drop for Lent<DB> {
+    fn drop(&mut self) {
+        let (Some(mut own), Some(turn), Ok(runtime)) =
+            (self.own.take(), self.turn.take(), Handle::try_current())
+        else {
+            return;
+        };
+        let kept = Arc::clone(&self.kept);
+        runtime.spawn(async move {
+            if kept.lives(&mut own).await {
+                kept.take_back(own);
+            }
+            drop(turn);
+        });
+    }
+}
+
+impl<DB: Database> Kept<DB> {
+    pub(super) fn new(pool: Pool<DB>, terms: Terms) -> Arc<Self> {
+        let turns = Arc::new(Semaphore::new(terms.most as usize));
+        Arc::new(Self { pool, terms, turns, idle: Mutex::default() })
     }
 
-    /// The first row that a statement answers with.
-    ///
-    /// # Errors
-    /// As [`Kept::all`].
-    pub(super) async fn one(&self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
-        let (_turn, mut own) = self.lend().await?;
-        let row = query::<DB>(statement).fetch_optional(&mut own.connection).await.map_err(failed)?;
-        self.take_back(own);
-        Ok(row.map(QueryResult::from))
-    }
-
-    /// Lends no more, and closes what is not lent.
+    /// Lends no more, and closes every connection.
     pub(super) async fn close(&self) {
+        let _ended = timeout(FAREWELL, self.turns.acquire_many(self.terms.most)).await;
         let idle = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
             self.turns.close();
@@ -83,38 +112,51 @@ where
         }
     }
 
-    /// A connection, which ends where it is dropped: so it does when a read fails, and when whoever reads goes away meanwhile.
-    async fn lend(&self) -> Result<(SemaphorePermit<'_>, Own<DB>), DbErr> {
-        if let Ok(turn) = self.turns.try_acquire()
+    async fn lend(self: &Arc<Self>) -> Result<Lent<DB>, DbErr> {
+        let lent = |turn, own| Lent { kept: Arc::clone(self), turn: Some(turn), own };
+        if let Ok(turn) = Arc::clone(&self.turns).try_acquire_owned()
             && let Some(own) = self.idle(|own| own.used.elapsed() < TRUSTED)
         {
-            return Ok((turn, own));
+            return Ok(lent(turn, Some(own)));
         }
+        let in_turn = async {
+            let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| closed())?;
+            let mut lent = lent(turn, self.idle(|_| true));
+            if let Some(own) = &mut lent.own {
+                if own.used.elapsed() < TRUSTED || own.connection.ping().await.is_ok() {
+                    return Ok(lent);
+                }
+                lent.own = None;
+            }
+            let acquired = self.pool.acquire().await.map_err(|error| match error {
+                sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+                sqlx::Error::PoolClosed => closed(),
+                error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+            })?;
+            let now = Instant::now();
+            lent.own = Some(Own { connection: acquired.detach(), begun: now, used: now });
+            Ok(lent)
+        };
         let late = |_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
-        tokio::time::timeout(self.patience, self.lend_in_turn()).await.map_err(late)?
+        timeout(self.terms.patience, in_turn).await.map_err(late)?
     }
 
-    async fn lend_in_turn(&self) -> Result<(SemaphorePermit<'_>, Own<DB>), DbErr> {
-        let closed = || DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed);
-        let turn = self.turns.acquire().await.map_err(|_| closed())?;
-        if let Some(mut own) = self.idle(|_| true)
-            && (own.used.elapsed() < TRUSTED || own.connection.ping().await.is_ok())
-        {
-            return Ok((turn, own));
+    /// Whether a connection answers. A statement of a file ends by itself; that of a server that went away may never.
+    async fn lives(&self, own: &mut Own<DB>) -> bool {
+        let asked = own.connection.ping();
+        if self.terms.remote {
+            timeout(GRACE, asked).await.is_ok_and(|answer| answer.is_ok())
+        } else {
+            asked.await.is_ok()
         }
-        let acquired = self.pool.acquire().await.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
-            sqlx::Error::PoolClosed => closed(),
-            error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
-        })?;
-        let now = Instant::now();
-        Ok((turn, Own { connection: acquired.detach(), begun: now, used: now }))
     }
 
     /// The one that was used last and that nobody reads by, if it is as it should be.
     fn idle(&self, good: impl Fn(&Own<DB>) -> bool) -> Option<Own<DB>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|own| own.begun.elapsed() < LIFETIME);
+        if self.terms.remote {
+            idle.retain(|own| own.begun.elapsed() < LIFETIME);
+        }
         idle.pop_if(|own| good(own))
     }
 
@@ -125,6 +167,39 @@ where
             idle.push(own);
         }
     }
+}
+
+impl<DB: Database> Kept<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    SqlxValues: IntoArguments<DB>,
+    QueryResult: From<DB::Row>,
+{
+    /// Every row that a statement answers with.
+    ///
+    /// # Errors
+    /// Whatever the database says; no connection in time is an error of acquiring one.
+    pub(super) async fn all(self: &Arc<Self>, statement: &Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let mut lent = self.lend().await?;
+        let rows = query::<DB>(statement).fetch_all(lent.connection()?).await.map_err(failed)?;
+        lent.give_back();
+        Ok(rows.into_iter().map(QueryResult::from).collect())
+    }
+
+    /// The first row that a statement answers with.
+    ///
+    /// # Errors
+    /// As [`Kept::all`].
+    pub(super) async fn one(self: &Arc<Self>, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
+        let mut lent = self.lend().await?;
+        let row = query::<DB>(statement).fetch_optional(lent.connection()?).await.map_err(failed)?;
+        lent.give_back();
+        Ok(row.map(QueryResult::from))
+    }
+}
+
+fn closed() -> DbErr {
+    DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)
 }
 
 fn failed(error: sqlx::Error) -> DbErr {
@@ -142,20 +217,19 @@ where
 #[cfg(test)]
 mod tests {
     use std::future::Future as _;
+    use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
     use sea_orm::sqlx::sqlite::{Sqlite, SqlitePoolOptions};
     use sea_orm::{DbBackend, DbErr, Statement};
 
-    use super::{Kept, LIFETIME, TRUSTED};
+    use super::{Kept, LIFETIME, TRUSTED, Terms};
 
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    /// One connection for reads, of a pool that has two.
-    async fn kept() -> Kept<Sqlite> {
-        let pool = SqlitePoolOptions::new().max_connections(2).connect("sqlite::memory:").await.unwrap();
-        Kept::new(pool, 1, PATIENCE)
+    /// One connection for reads.
+    async fn kept(remote: bool) -> Arc<Kept<Sqlite>> {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        Kept::new(pool, Terms { most: 1, patience: Duration::from_secs(20), remote })
     }
 
     fn select(sql: &str) -> Statement {
@@ -163,17 +237,17 @@ mod tests {
     }
 
     /// Which of the connections there have been so far is kept: each knows by a setting of its own.
-    async fn mark(kept: &Kept<Sqlite>, number: i64) {
+    async fn mark(kept: &Arc<Kept<Sqlite>>, number: i64) {
         kept.all(&select(&format!("PRAGMA cache_size = {number}"))).await.unwrap();
     }
 
-    async fn marked(kept: &Kept<Sqlite>) -> i64 {
+    async fn marked(kept: &Arc<Kept<Sqlite>>) -> i64 {
         kept.one(&select("PRAGMA cache_size")).await.unwrap().unwrap().try_get("", "cache_size").unwrap()
     }
 
     #[tokio::test]
     async fn a_connection_is_kept_for_as_long_as_it_lives() {
-        let kept = kept().await;
+        let kept = kept(true).await;
         mark(&kept, 111).await;
         assert_eq!(marked(&kept).await, 111);
         kept.idle.lock().unwrap()[0].used -= TRUSTED;
@@ -183,17 +257,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_an_error_it_is_another() {
-        let kept = kept().await;
+    async fn one_to_a_file_is_kept_for_ever() {
+        let kept = kept(false).await;
         mark(&kept, 111).await;
-        kept.all(&select("SELECT nothing")).await.unwrap_err();
-        assert!(kept.idle.lock().unwrap().is_empty());
-        assert_ne!(marked(&kept).await, 111);
+        kept.idle.lock().unwrap()[0].begun -= LIFETIME;
+        assert_eq!(marked(&kept).await, 111);
     }
 
     #[tokio::test]
-    async fn who_goes_away_while_reading_leaves_the_turn_to_others() {
-        let kept = kept().await;
+    async fn after_an_error_it_is_asked_and_kept() {
+        let kept = kept(false).await;
+        mark(&kept, 111).await;
+        kept.all(&select("SELECT nothing")).await.unwrap_err();
+        assert_eq!(marked(&kept).await, 111);
+    }
+
+    #[tokio::test]
+    async fn nobody_else_has_the_turn_of_a_statement_that_nobody_waits_for() {
+        let kept = kept(false).await;
         mark(&kept, 111).await;
         let endless =
             select("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n FROM t");
@@ -201,14 +282,15 @@ mod tests {
             let mut reading = Box::pin(kept.all(&endless));
             let begun = reading.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert!(matches!(begun, Poll::Pending));
-            assert_eq!(kept.turns.available_permits(), 0);
         }
-        assert_ne!(marked(&kept).await, 111);
+        assert_eq!(kept.turns.available_permits(), 0);
+        // It ended, and the connection is the same.
+        assert_eq!(marked(&kept).await, 111);
     }
 
     #[tokio::test]
     async fn who_closed_it_reads_no_more() {
-        let kept = kept().await;
+        let kept = kept(false).await;
         mark(&kept, 111).await;
         kept.close().await;
         assert!(kept.idle.lock().unwrap().is_empty());

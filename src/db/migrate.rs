@@ -4,7 +4,7 @@ use guestlist_migration::{Migrator, TABLES};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DbBackend, DbErr, Statement, TransactionTrait as _,
 };
-use sea_orm_migration::{MigratorTrait, SchemaManager};
+use sea_orm_migration::MigratorTrait;
 
 use super::place::redact;
 use super::{Db, OpenError};
@@ -63,10 +63,16 @@ impl Db {
     /// # Errors
     /// Whatever the database says.
     pub async fn applied(&self) -> Result<Vec<String>, DbErr> {
-        if !SchemaManager::new(&self.reader.pool).has_table("seaql_migrations").await? {
+        let backend = self.reader.get_database_backend();
+        let table = match backend {
+            DbBackend::Sqlite => {
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'"
+            }
+            _ => "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL",
+        };
+        if self.reader.query_one_raw(Statement::from_string(backend, table)).await?.is_none() {
             return Ok(Vec::new());
         }
-        let backend = self.reader.get_database_backend();
         let select = Statement::from_string(backend, "SELECT version FROM seaql_migrations");
         let rows = self.reader.query_all_raw(select).await?;
         rows.iter().map(|row| row.try_get("", "version")).collect()

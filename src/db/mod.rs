@@ -1,8 +1,8 @@
 //! Opening the database, and the one way to begin a write.
 //!
-//! SQLite is opened twice: a writer with a single connection, whose transactions begin IMMEDIATE, and a
-//! pool of readers. A deferred transaction that turns from reading to writing fails at once when another
-//! one holds the lock, so `clippy.toml` refuses `begin()` everywhere else. PostgreSQL uses one pool.
+//! It is opened twice, for those who write and for those who read. SQLite has a single connection that writes, whose transactions begin
+//! IMMEDIATE: a deferred one that turns from reading to writing fails at once when another one holds the lock, so `clippy.toml`
+//! refuses `begin()` everywhere else.
 
 mod backup;
 mod batch;
@@ -49,11 +49,12 @@ pub use write::{WriteTransaction, settled};
 pub const ROWS: usize = 250;
 /// First SQLite release without the corruption bug that resetting the write-ahead log could cause.
 const SQLITE_FLOOR: (u32, u32, u32) = (3, 51, 3);
-const READERS: u32 = 4;
-/// Connections that write.
-const POSTGRES_CONNECTIONS: u32 = 12;
-/// Connections that read.
-const POSTGRES_READERS: usize = 8;
+/// Connections that read a SQLite database.
+const SQLITE_READERS: u32 = 4;
+/// Connections that write to PostgreSQL.
+const POSTGRES_WRITERS: u32 = 12;
+/// Connections that read from PostgreSQL.
+const POSTGRES_READERS: u32 = 8;
 /// How long a request waits for its turn to write.
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection, or for the database to come back.
@@ -129,8 +130,8 @@ impl Db {
                 .map_err(|cause| OpenError::NotWritable { path: path.clone(), cause })?;
             let url = format!("sqlite://{}", path.display());
             let writer = Database::connect(sqlite_options(&url, 1, false)).await.map_err(failed)?;
-            let reader = Database::connect(sqlite_options(&url, READERS, true)).await.map_err(failed)?;
-            let reader = Reader::new(reader, READERS as usize, SQLITE_ACQUIRE_TIMEOUT);
+            let reader = Database::connect(sqlite_options(&url, 1, true)).await.map_err(failed)?;
+            let reader = Reader::new(reader, SQLITE_READERS, SQLITE_ACQUIRE_TIMEOUT);
             let mut db = Self { url: url.into(), writer, reader, stamps: None, turns: Arc::default() };
             db.check_sqlite_version().await?;
             db.stamps = Stamps::of(&path).map(Arc::new);
@@ -140,11 +141,13 @@ impl Db {
             if told_apart(url).is_none() {
                 return Err(OpenError::Misread);
             }
-            let pool = Database::connect(postgres_options(url)).await.map_err(failed)?;
+            let writer = Database::connect(postgres_options(url, POSTGRES_WRITERS)).await.map_err(failed)?;
+            let mut options = postgres_options(url, 1);
+            let reader = Database::connect(options.connect_lazy(true).clone()).await.map_err(failed)?;
             return Ok(Self {
                 url: url.to_owned().into(),
-                writer: pool.clone(),
-                reader: Reader::new(pool, POSTGRES_READERS, POSTGRES_ACQUIRE_TIMEOUT),
+                writer,
+                reader: Reader::new(reader, POSTGRES_READERS, POSTGRES_ACQUIRE_TIMEOUT),
                 stamps: None,
                 turns: Arc::default(),
             });
@@ -297,10 +300,10 @@ async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> bool {
     probe.is_ok()
 }
 
-fn postgres_options(url: &str) -> ConnectOptions {
+fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(POSTGRES_CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .sqlx_logging(true)

@@ -7,38 +7,39 @@ use sea_orm::sea_query::Value;
 use sea_orm::sqlx::{Postgres, Sqlite};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 
-use super::kept::Kept;
+use super::kept::{Kept, Terms};
 use crate::telemetry::traces;
 
 /// Connections that read.
 #[derive(Clone, Debug)]
 pub struct Reader {
     /// The pool that they come from.
-    pub(super) pool: DatabaseConnection,
-    kept: Arc<Reads>,
+    pool: DatabaseConnection,
+    kept: Reads,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Reads {
-    Sqlite(Kept<Sqlite>),
-    Postgres(Kept<Postgres>),
+    Sqlite(Arc<Kept<Sqlite>>),
+    Postgres(Arc<Kept<Postgres>>),
 }
 
 impl Reader {
-    /// So many connections at the most, from a pool; a read waits for so long for one.
-    pub(super) fn new(pool: DatabaseConnection, most: usize, patience: Duration) -> Self {
-        let kept = match pool.get_database_backend() {
-            DbBackend::Sqlite => {
-                Reads::Sqlite(Kept::new(pool.get_sqlite_connection_pool().clone(), most, patience))
-            }
-            _ => Reads::Postgres(Kept::new(pool.get_postgres_connection_pool().clone(), most, patience)),
+    /// So many connections at the most, from a pool of their own; a read waits for so long for one.
+    pub(super) fn new(pool: DatabaseConnection, most: u32, patience: Duration) -> Self {
+        let remote = pool.get_database_backend() != DbBackend::Sqlite;
+        let terms = Terms { most, patience, remote };
+        let kept = if remote {
+            Reads::Postgres(Kept::new(pool.get_postgres_connection_pool().clone(), terms))
+        } else {
+            Reads::Sqlite(Kept::new(pool.get_sqlite_connection_pool().clone(), terms))
         };
-        Self { pool, kept: Arc::new(kept) }
+        Self { pool, kept }
     }
 
     /// Closes every connection.
     pub(super) async fn close(self) {
-        match &*self.kept {
+        match &self.kept {
             Reads::Sqlite(kept) => kept.close().await,
             Reads::Postgres(kept) => kept.close().await,
         }
@@ -62,7 +63,7 @@ impl ConnectionTrait for Reader {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let statement = plain_limit(statement);
-        match &*self.kept {
+        match &self.kept {
             Reads::Sqlite(kept) => traces::statement("sqlite", &statement.sql, kept.one(&statement)).await,
             Reads::Postgres(kept) => {
                 traces::statement("postgresql", &statement.sql, kept.one(&statement)).await
@@ -72,7 +73,7 @@ impl ConnectionTrait for Reader {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let statement = plain_limit(statement);
-        match &*self.kept {
+        match &self.kept {
             Reads::Sqlite(kept) => traces::statement("sqlite", &statement.sql, kept.all(&statement)).await,
             Reads::Postgres(kept) => {
                 traces::statement("postgresql", &statement.sql, kept.all(&statement)).await

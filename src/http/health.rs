@@ -6,7 +6,6 @@ use chrono::SecondsFormat;
 use poem::http::StatusCode;
 use poem::web::Data;
 use poem::{IntoResponse as _, Response, handler};
-use sea_orm::ConnectionTrait as _;
 use tokio::sync::watch;
 
 use super::State;
@@ -68,20 +67,10 @@ pub(super) async fn readyz(Data(state): Data<&State>) -> Response {
     if !state.readiness.get() {
         return unready("stopping");
     }
-    let looked = async {
-        state.app.db.reader().execute_unprepared("SELECT 1").await?;
-        Ok::<_, sea_orm::DbErr>(state.app.db.pending().await)
-    };
-    match tokio::time::timeout(PATIENCE, looked).await {
-        Ok(Ok(Ok(pending))) if pending.is_empty() => {
-            format!("ok\n{}", worker_said(state).await).into_response()
-        }
-        Ok(Ok(Ok(_))) => unready("migrations are pending"),
-        Ok(Ok(Err(OpenError::Newer(_)))) => unready("the database's schema is not this binary's"),
-        Ok(Ok(Err(error))) => {
-            tracing::warn!(%error, "the database does not answer");
-            unready("the database does not answer")
-        }
+    match tokio::time::timeout(PATIENCE, state.app.db.pending()).await {
+        Ok(Ok(pending)) if pending.is_empty() => format!("ok\n{}", worker_said(state).await).into_response(),
+        Ok(Ok(_)) => unready("migrations are pending"),
+        Ok(Err(OpenError::Newer(_))) => unready("the database's schema is not this binary's"),
         Ok(Err(error)) => {
             tracing::warn!(%error, "the database does not answer");
             unready("the database does not answer")
