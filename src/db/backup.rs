@@ -66,13 +66,13 @@ impl Db {
         place::private_file(OpenOptions::new().create(true).truncate(true).write(true), partial)
             .map_err(failed)?;
         // A connection of its own, so that neither readers nor the writer wait for the copy.
-        let source = Database::connect(sqlite_options(&self.url, 1, false)).await?;
+        let source = Database::connect(sqlite_options(&self.url, false)).await?;
         let target = partial.display().to_string().replace('\'', "''");
         let copied = source.execute_unprepared(&format!("VACUUM INTO '{target}'")).await;
         let _ = source.close().await;
         copied?;
         let copy =
-            Database::connect(sqlite_options(&format!("sqlite://{}", partial.display()), 1, false)).await?;
+            Database::connect(sqlite_options(&format!("sqlite://{}", partial.display()), false)).await?;
         let held = copy.execute_unprepared(HOLD).await;
         let _ = copy.close().await;
         held?;

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// How long a connection is taken to live without being asked.
-const TRUSTED: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED: Duration = Duration::from_secs(1);
 /// From which age on a connection to a server is used no more; what the server keeps for it goes with it.
 const LIFETIME: Duration = Duration::from_mins(30);
 /// How long a server has to end a statement that nobody waits for; its own limit for statements is less.

@@ -61,8 +61,6 @@ const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// From how long on a statement is worth a warning; `GUESTLIST_LOG=sqlx::query=trace` shows them all, without values.
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
-/// How long a connection is taken to live without being asked.
-const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
 /// How long one statement may take, waiting for locks included.
 const POSTGRES_STATEMENT_TIMEOUT: &str = "5s";
 
@@ -129,8 +127,8 @@ impl Db {
             place::prepare_file(&path)
                 .map_err(|cause| OpenError::NotWritable { path: path.clone(), cause })?;
             let url = format!("sqlite://{}", path.display());
-            let writer = Database::connect(sqlite_options(&url, 1, false)).await.map_err(failed)?;
-            let reader = Database::connect(sqlite_options(&url, 1, true)).await.map_err(failed)?;
+            let writer = Database::connect(sqlite_options(&url, false)).await.map_err(failed)?;
+            let reader = Database::connect(sqlite_options(&url, true)).await.map_err(failed)?;
             let reader = Reader::new(reader, SQLITE_READERS, SQLITE_ACQUIRE_TIMEOUT);
             let mut db = Self { url: url.into(), writer, reader, stamps: None, turns: Arc::default() };
             db.check_sqlite_version().await?;
@@ -251,10 +249,10 @@ impl Db {
     }
 }
 
-fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+fn sqlite_options(url: &str, read_only: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(connections)
+        .max_connections(1)
         .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
@@ -321,7 +319,7 @@ fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
         pool.before_acquire(|connection, meta| {
             Box::pin(async move {
                 use sqlx::Connection as _;
-                if meta.idle_for > POSTGRES_TRUSTED {
+                if meta.idle_for > kept::TRUSTED {
                     connection.ping().await?;
                 }
                 Ok(true)
