@@ -236,13 +236,14 @@ mod tests {
         Statement::from_string(DbBackend::Sqlite, sql)
     }
 
-    /// Which of the connections there have been so far is kept: each knows by a setting of its own.
+    /// Which of the connections there have been so far is kept: each knows by a setting of its own, which no other of the same database
+    /// shares (as they would the size of a cache that is theirs together).
     async fn mark(kept: &Arc<Kept<Sqlite>>, number: i64) {
-        kept.all(&select(&format!("PRAGMA cache_size = {number}"))).await.unwrap();
+        kept.all(&select(&format!("PRAGMA busy_timeout = {number}"))).await.unwrap();
     }
 
     async fn marked(kept: &Arc<Kept<Sqlite>>) -> i64 {
-        kept.one(&select("PRAGMA cache_size")).await.unwrap().unwrap().try_get("", "cache_size").unwrap()
+        kept.one(&select("PRAGMA busy_timeout")).await.unwrap().unwrap().try_get("", "timeout").unwrap()
     }
 
     #[tokio::test]
