@@ -62,35 +62,52 @@ pub async fn try_reserve(
     limit: Limit,
     subject: &str,
 ) -> Result<Option<Duration>> {
-    let wanted = [(limit, subject)];
-    let (reservation, statement) = Reservation::of(app, db.get_database_backend(), &wanted);
-    let granted = db.query_all_raw(statement).await?;
-    Ok(reservation.refused(app, db, granted).await?.map(|(_, wait)| wait))
+    let reservation = Reservation::of(app, &[(limit, subject)]);
+    let granted = db.query_all_raw(reservation.statement(db.get_database_backend())).await?;
+    Ok(reservation.refused(app, db, granted).await?.map(|(_, _, wait)| wait))
 }
 
 /// Attempts of several limits that are reserved by one statement, which can be sent together with others, and how to read its answer.
-pub struct Reservation<'w> {
-    wanted: &'w [(Limit, &'w str)],
+#[derive(Debug)]
+pub struct Reservation {
+    limits: Vec<Limit>,
     keys: Vec<String>,
+    at: Instant,
 }
 
-impl<'w> Reservation<'w> {
+impl Reservation {
     /// Column of what the statement answers.
     pub const RETURNED: &'static str = "key";
 
-    /// The statement that reserves one attempt of each limit for its subject.
+    /// One attempt of each limit for its subject.
     #[must_use]
-    pub fn of(app: &App, backend: DbBackend, wanted: &'w [(Limit, &'w str)]) -> (Self, Statement) {
-        let now = app.clock.now();
-        let keys: Vec<String> =
-            wanted.iter().map(|(limit, subject)| app.keys.limiter_key(limit.bucket, subject)).collect();
-        let mut values = vec![Value::from(now)];
+    pub fn of(app: &App, wanted: &[(Limit, &str)]) -> Self {
+        let key = |(limit, subject): &(Limit, &str)| app.keys.limiter_key(limit.bucket, subject);
+        Self {
+            limits: wanted.iter().map(|(limit, _)| *limit).collect(),
+            keys: wanted.iter().map(key).collect(),
+            at: app.clock.now(),
+        }
+    }
+
+    /// The statement that reserves them, where there is room.
+    #[must_use]
+    pub fn statement(&self, backend: DbBackend) -> Statement {
+        let mut statement = self.counting(backend);
+        statement.sql.push_str(" RETURNING key");
+        statement
+    }
+
+    /// As [`Reservation::statement`], for who knows that there is room: it answers nothing.
+    #[must_use]
+    pub fn counting(&self, backend: DbBackend) -> Statement {
+        let mut values = vec![Value::from(self.at)];
         let (mut rows, mut most) = (Vec::new(), Vec::new());
-        for ((limit, _), key) in wanted.iter().zip(&keys) {
+        for (limit, key) in self.limits.iter().zip(&self.keys) {
             let n = values.len();
             rows.push(format!("(${}, 1, ${})", n + 1, n + 2));
             most.push(format!("WHEN ${} THEN {}", n + 1, limit.most));
-            values.extend([Value::from(key.clone()), Value::from(now + limit.window)]);
+            values.extend([Value::from(key.clone()), Value::from(self.at + limit.window)]);
         }
         let statement = format!(
             "INSERT INTO rate_limit (key, used, window_ends_at) VALUES {}
@@ -98,16 +115,42 @@ impl<'w> Reservation<'w> {
            used = CASE WHEN rate_limit.window_ends_at <= $1 THEN 1 ELSE rate_limit.used + 1 END,
            window_ends_at = CASE WHEN rate_limit.window_ends_at <= $1 THEN excluded.window_ends_at
                             ELSE rate_limit.window_ends_at END
-         WHERE rate_limit.window_ends_at <= $1 OR rate_limit.used < CASE rate_limit.key {} END
-         RETURNING key",
+         WHERE rate_limit.window_ends_at <= $1 OR rate_limit.used < CASE rate_limit.key {} END",
             rows.join(", "),
             most.join(" ")
         );
-        let statement = Statement::from_sql_and_values(backend, statement, values);
-        (Self { wanted, keys }, statement)
+        Statement::from_sql_and_values(backend, statement, values)
     }
 
-    /// Reads the rows that the statement answered with. `Some` names the first limit that is full, by its place, and says how long to
+    /// A condition that holds where each of so many limits has room, with [`Reservation::room_values`] as its parameters from number
+    /// `first` on. SQLite looks for the windows by their keys: a plus keeps it from its index of their ends.
+    #[must_use]
+    pub fn room_condition(limits: usize, first: usize) -> String {
+        let places = (0..limits).map(|n| first + 1 + 2 * n);
+        let keys: Vec<String> = places.clone().map(|key| format!("${key}")).collect();
+        let most: Vec<String> = places.map(|key| format!("WHEN ${key} THEN ${}", key + 1)).collect();
+        format!(
+            "NOT EXISTS (SELECT 1 FROM rate_limit l WHERE l.key IN ({}) AND +l.window_ends_at > ${first} \
+             AND l.used >= CASE l.key {} END)",
+            keys.join(", "),
+            most.join(" ")
+        )
+    }
+
+    /// Parameters of [`Reservation::room_condition`] for so many limits; `None` for another number of them, and where one allows nothing
+    /// at all.
+    #[must_use]
+    pub fn room_values(&self, limits: usize) -> Option<Vec<Value>> {
+        if self.limits.len() != limits || self.limits.iter().any(|limit| limit.most == 0) {
+            return None;
+        }
+        let windows = self.limits.iter().zip(&self.keys);
+        let windows =
+            windows.flat_map(|(limit, key)| [Value::from(key.clone()), Value::from(i64::from(limit.most))]);
+        Some(std::iter::once(Value::from(self.at)).chain(windows).collect())
+    }
+
+    /// Reads the rows that the statement answered with. `Some` is the first limit that is full, after its place, and how long to
     /// wait: the caller takes the transaction back then, and with it what was reserved of the others.
     ///
     /// # Errors
@@ -117,15 +160,15 @@ impl<'w> Reservation<'w> {
         app: &App,
         db: &impl ConnectionTrait,
         rows: Vec<QueryResult>,
-    ) -> Result<Option<(usize, Duration)>> {
+    ) -> Result<Option<(usize, Limit, Duration)>> {
         let mut granted = HashSet::new();
         for row in rows {
             granted.insert(row.try_get::<String>("", Self::RETURNED)?);
         }
-        for (place, (limit, _)) in self.wanted.iter().enumerate() {
+        for (place, limit) in self.limits.iter().enumerate() {
             let key = &self.keys[place];
             if limit.most == 0 || !granted.contains(key) {
-                return Ok(Some((place, full(app, db, *limit, key).await?)));
+                return Ok(Some((place, *limit, full(app, db, *limit, key).await?)));
             }
         }
         Ok(None)

@@ -14,10 +14,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// A batch for the database behind a connection.
+    /// A batch that begins with a statement.
     #[must_use]
-    pub fn new(db: &impl ConnectionTrait) -> Self {
-        Self { backend: db.get_database_backend(), parts: Vec::new(), values: Vec::new() }
+    pub fn of(first: Statement) -> Self {
+        let mut batch = Self { backend: first.db_backend, parts: Vec::new(), values: Vec::new() };
+        batch.push(first);
+        batch
     }
 
     /// The kind of database that statements are built for.
@@ -37,15 +39,21 @@ impl Batch {
     /// # Errors
     /// Whatever the database says; the transaction is good for nothing then but to be rolled back.
     pub async fn run(self, db: &impl ConnectionTrait, returned: &str) -> Result<Vec<QueryResult>, DbErr> {
+        db.query_all_raw(self.statement(Some(returned))).await
+    }
+
+    /// The statements as one, which answers with a column of the first, or with nothing.
+    pub(super) fn statement(self, returned: Option<&str>) -> Statement {
         let sql = match self.backend {
             DbBackend::Sqlite => self.parts.join(";\n"),
             _ => {
                 let named = self.parts.iter().enumerate();
                 let named: Vec<String> = named.map(|(at, part)| format!("part{at} AS ({part})")).collect();
-                format!("WITH {} SELECT {returned} FROM part0", named.join(",\n"))
+                let answer = returned.map_or_else(|| "1".to_owned(), |column| format!("{column} FROM part0"));
+                format!("WITH {} SELECT {answer}", named.join(",\n"))
             }
         };
-        db.query_all_raw(Statement::from_sql_and_values(self.backend, sql, self.values)).await
+        Statement::from_sql_and_values(self.backend, sql, self.values)
     }
 }
 

@@ -10,8 +10,9 @@ use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{SHARED_MAX, Turns, WriteTransaction, settled};
-use crate::db::Db;
+use super::turns::SHARED_MAX;
+use super::{Turns, WriteTransaction, settled};
+use crate::db::{Batch, Db};
 
 /// A database with a table of different numbers.
 struct Numbers {
@@ -77,6 +78,11 @@ impl Numbers {
 
 async fn add(txn: &WriteTransaction, n: i64) -> Result<(), DbErr> {
     txn.execute_unprepared(&format!("INSERT INTO number VALUES ({n})")).await.map(drop)
+}
+
+/// What inserts a number and answers nothing.
+fn last(n: i64) -> Batch {
+    Batch::of(Statement::from_string(DbBackend::Sqlite, format!("INSERT INTO number VALUES ({n})")))
 }
 
 async fn within<T>(doing: impl Future<Output = T>) -> T {
@@ -285,6 +291,42 @@ async fn each_goes_back_to_its_own_place() {
     within(first).await.unwrap();
     within(second).await.unwrap();
     assert_eq!(numbers.all().await, [1, 2]);
+}
+
+#[tokio::test]
+async fn what_a_transaction_ends_with_is_seen_through_whoever_waits() {
+    let numbers = Numbers::new().await;
+    let (first, _, second) = numbers.first_of_two().await;
+    let second = within(second).await.unwrap();
+    let mut second = Box::pin(second.finish(last(2)));
+    assert!(poll!(&mut second).is_pending());
+    drop(second);
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2]);
+}
+
+#[tokio::test]
+async fn where_what_cannot_fail_does_everybody_is_told_that_nothing_lasts() {
+    let numbers = Numbers::new().await;
+    let (first, _, second) = numbers.first_of_two().await;
+    let second = within(second).await.unwrap();
+    within(second.finish(last(1))).await.unwrap_err();
+    within(first).await.unwrap_err();
+    assert!(numbers.all().await.is_empty());
+    let third = within(numbers.db.begin_write()).await.unwrap();
+    within(third.finish(last(3))).await.unwrap();
+    assert_eq!(numbers.all().await, [3]);
+}
+
+#[tokio::test]
+async fn what_a_transaction_ends_with_goes_with_what_it_wrote_before() {
+    let numbers = Numbers::new().await;
+    let (first, _, second) = numbers.first_of_two().await;
+    let second = within(second).await.unwrap();
+    add(&second, 2).await.unwrap();
+    within(second.finish(last(1))).await.unwrap_err();
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 use crate::clock::Instant;
 use crate::email::Email;
 use crate::id::{RoleId, TenantId, UserId};
+use crate::limits::Reservation;
 use crate::membership::{self, Standing};
 use crate::permission::Permissions;
 use crate::role::Role;
@@ -26,6 +27,8 @@ pub(in crate::invitation) struct Prospect {
     pub(in crate::invitation) is_pending: bool,
     /// Invitations of the tenant that are recorded as pending.
     pub(in crate::invitation) pending: i64,
+    /// Whether every quota is known to have room.
+    pub(in crate::invitation) has_room: bool,
 }
 
 impl Prospect {
@@ -52,8 +55,15 @@ pub(in crate::invitation) struct Seen {
     pub(in crate::invitation) prospect: Prospect,
 }
 
-static SELECT: LazyLock<String> = LazyLock::new(|| {
-    let columns = r#",
+/// Quotas of an invitation: its inviter's, its tenant's and its recipient's.
+const QUOTAS: usize = 3;
+
+static SELECT: LazyLock<String> = LazyLock::new(|| select("FALSE"));
+static SELECT_WITH_ROOM: LazyLock<String> = LazyLock::new(|| select(&Reservation::room_condition(QUOTAS, 5)));
+
+fn select(has_room: &str) -> String {
+    let columns = format!(
+        r#",
         o.id AS offer_id, o.key AS offer_key, o.name AS offer_name, o.permissions AS offer_permissions,
         o.built_in AS offer_built_in, o.created_at AS offer_created_at,
         EXISTS (SELECT 1 FROM membership n
@@ -61,19 +71,28 @@ static SELECT: LazyLock<String> = LazyLock::new(|| {
                  WHERE n.tenant_id = t.id AND u.email_norm = $4) AS is_member,
         EXISTS (SELECT 1 FROM invitation i
                  WHERE i.tenant_id = t.id AND i.email_norm = $4 AND i.status = 'pending') AS is_pending,
-        (SELECT COUNT(*) FROM invitation i WHERE i.tenant_id = t.id AND i.status = 'pending') AS pending"#;
-    membership::standing_statement(columns, "\n LEFT JOIN role o ON o.tenant_id = t.id AND o.key = $3")
-});
+        (SELECT COUNT(*) FROM invitation i WHERE i.tenant_id = t.id AND i.status = 'pending') AS pending,
+        {has_room} AS has_room"#
+    );
+    membership::standing_statement(&columns, "\n LEFT JOIN role o ON o.tenant_id = t.id AND o.key = $3")
+}
 
-/// `None` where there is no such tenant.
+/// `None` where there is no such tenant. Quotas are looked at where they are not reserved by everybody at once.
 pub(in crate::invitation) async fn seen(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     user: Option<UserId>,
     role: &str,
     email: &Email,
+    quotas: Option<&Reservation>,
 ) -> Result<Option<Seen>, DbErr> {
-    let values = [Value::from(tenant), Value::from(user), Value::from(role), Value::from(email.norm())];
-    let select = Statement::from_sql_and_values(db.get_database_backend(), SELECT.as_str(), values);
+    let mut values =
+        vec![Value::from(tenant), Value::from(user), Value::from(role), Value::from(email.norm())];
+    let mut select = SELECT.as_str();
+    if let Some(room) = quotas.and_then(|quotas| quotas.room_values(QUOTAS)) {
+        values.extend(room);
+        select = &SELECT_WITH_ROOM;
+    }
+    let select = Statement::from_sql_and_values(db.get_database_backend(), select, values);
     Seen::find_by_statement(select).one(db).await
 }

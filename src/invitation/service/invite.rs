@@ -1,14 +1,12 @@
 //! Inviting somebody.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 
 use crate::actor::{Actor, Authority};
 use crate::app::App;
-use crate::db::Batch;
+use crate::db::{Batch, WriteTransaction};
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::event::{self, EventKind, NewEvent, Subject};
@@ -16,12 +14,14 @@ use crate::id::{TenantId, TypedId as _};
 use crate::invitation::Refused;
 use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model, Prospect};
 use crate::keys::TokenKind;
-use crate::limits::{self, Limit, Reservation};
+use crate::limits::Reservation;
 use crate::outbox;
 use crate::permission::Permission;
 use crate::role::{self, Role};
 use crate::tenant::{self, Tenant};
 use crate::{membership, text};
+
+use super::quota::{Counted, require_room};
 
 /// Largest metadata, in bytes of compact JSON.
 const METADATA_MAX: usize = 4_096;
@@ -132,12 +132,19 @@ pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, 
         let (tenant, authority, offer) = look(app, &txn, actor, tenant_id, &input).await?;
         authority.require(Permission::Invite)?;
         tenant::service::require_active(&tenant)?;
-        match invite_in(app, &txn, actor, &authority, offer?).await {
+        let invited = match prepare(app, &txn, actor, &authority, offer?).await {
+            Ok(Prepared::Ready(ready)) => ready.make(app, txn, actor).await.map_err(Refused::from),
+            Ok(Prepared::Stands(pending)) => {
+                txn.commit().await?;
+                Ok(Invited { invitation: pending, created: false, link: None })
+            }
+            Ok(Prepared::Meanwhile) => continue,
+            Err(refused) => Err(refused),
+        };
+        match invited {
             Err(refused) if Unique::behind(&refused.error) == Some(Unique::PendingInvitation) => {}
             Err(refused) => return Err(refused),
-            Ok(None) => {}
-            Ok(Some(invited)) => {
-                txn.commit().await?;
+            Ok(invited) => {
                 app.mail_waiting.notify_one();
                 return Ok(invited);
             }
@@ -159,8 +166,27 @@ pub async fn invite_owner(
 ) -> Result<Model, Refused> {
     let input = Invite::plain(Some(tenant_id), email, role::OWNER);
     let (_, authority, offer) = look(app, db, actor, tenant_id, &input).await?;
-    let invited = invite_in(app, db, actor, &authority, offer?).await?;
-    Ok(invited.ok_or_else(|| Error::internal("a tenant that is being made has an invitation"))?.invitation)
+    let Prepared::Ready(ready) = prepare(app, db, actor, &authority, offer?).await? else {
+        return Err(Error::internal("a tenant that is being made has an invitation").into());
+    };
+    Ok(ready.write(app, db, actor).await?.invitation)
+}
+
+/// What is offered to whom, and what is known of them.
+struct Offer {
+    checked: Checked,
+    prospect: Prospect,
+    counted: Counted,
+}
+
+/// What is to be done about an offer.
+enum Prepared {
+    /// It can be made.
+    Ready(Ready),
+    /// This one is pending with the same role.
+    Stands(Model),
+    /// What stood in the way was decided meanwhile, and everything is to be looked at anew.
+    Meanwhile,
 }
 
 pub(super) fn check(app: &App, input: &Invite) -> Result<Checked> {
@@ -222,7 +248,7 @@ async fn look(
     actor: &Actor,
     tenant_id: TenantId,
     input: &Invite,
-) -> Result<(Tenant, Authority, Result<(Checked, Prospect)>)> {
+) -> Result<(Tenant, Authority, Result<Offer>)> {
     let checked = check(app, input).and_then(|checked| {
         // PostgreSQL cannot even be asked for it.
         if input.role_key.contains('\0') { Err(role::service::no_such_key()) } else { Ok(checked) }
@@ -234,22 +260,27 @@ async fn look(
             return Ok((tenant, authority, Err(error)));
         }
     };
-    let seen = model::seen(db, tenant_id, actor.user_id(), &input.role_key, &checked.email).await?;
+    let counted = Counted::of(app, actor, tenant_id, &checked.email);
+    // On PostgreSQL others may take what room there is until it is reserved.
+    let quotas = Some(&counted.reservation).filter(|_| db.get_database_backend() == DbBackend::Sqlite);
+    let (user, role) = (actor.user_id(), &input.role_key);
+    let seen = model::seen(db, tenant_id, user, role, &checked.email, quotas).await?;
     let (standing, prospect) = seen.map(|seen| (seen.standing, seen.prospect)).unzip();
     let (tenant, authority) = membership::service::authority_of(actor, tenant_id, standing)?;
-    let offer = prospect.map(|prospect| (checked, prospect));
+    let offer = prospect.map(|prospect| Offer { checked, prospect, counted });
     Ok((tenant, authority, offer.ok_or_else(role::service::no_such_key)))
 }
 
-/// Invites; `None` when what stood in the way was decided meanwhile, and everything is to be looked at anew.
-async fn invite_in(
+/// Refuses what cannot be offered, and clears away what an offer takes the place of.
+async fn prepare(
     app: &App,
     db: &impl ConnectionTrait,
     actor: &Actor,
     authority: &Authority,
-    (input, prospect): (Checked, Prospect),
-) -> Result<Option<Invited>, Refused> {
-    let (input, tenant_id) = (&input, authority.tenant_id);
+    offer: Offer,
+) -> Result<Prepared, Refused> {
+    let Offer { checked: input, prospect, .. } = &offer;
+    let tenant_id = authority.tenant_id;
     let role = prospect.role(tenant_id).ok_or_else(role::service::no_such_key)?;
     role::service::require_can_grant(authority, &role)?;
     let oneself = actor.principal().is_some_and(|principal| principal.email.norm() == input.email.norm());
@@ -258,12 +289,14 @@ async fn invite_in(
         return Err(already.at("email").into());
     }
     if prospect.is_pending {
-        let Some(pending) = model::pending(db, tenant_id, &input.email).await? else { return Ok(None) };
+        let Some(pending) = model::pending(db, tenant_id, &input.email).await? else {
+            return Ok(Prepared::Meanwhile);
+        };
         let now = app.clock.now();
         if pending.status_at(now) == InvitationStatus::Expired {
             super::expire::record(app, db, actor, &pending).await?;
         } else if pending.role_id == role.id {
-            return Ok(Some(Invited { invitation: pending, created: false, link: None }));
+            return Ok(Prepared::Stands(pending));
         } else if input.on_conflict == OnConflict::Keep {
             let message =
                 "An invitation with another role is pending; cancel it first, or set onConflict to REPLACE.";
@@ -279,103 +312,67 @@ async fn invite_in(
                 at: now,
             };
             if !super::decide::apply(app, db, actor, &pending, superseded).await? {
-                return Ok(None);
+                return Ok(Prepared::Meanwhile);
             }
         }
     }
     if prospect.pending.unsigned_abs() >= u64::from(app.config.limits.pending_per_tenant) {
         require_room(app, db, tenant_id, 0).await?;
     }
-    let invited = insert(app, db, actor, tenant_id, input, &role).await?;
-    // Whoever counted at the same moment has waited for this tenant's quota, and counts again.
-    let near = prospect.pending.unsigned_abs() + AT_ONCE >= u64::from(app.config.limits.pending_per_tenant);
-    if near {
-        require_room(app, db, tenant_id, 1).await?;
+    Ok(Prepared::Ready(Ready { offer, role }))
+}
+
+/// An invitation that can be made.
+struct Ready {
+    offer: Offer,
+    role: Role,
+}
+
+impl Ready {
+    /// Makes it and ends the transaction.
+    async fn make(self, app: &App, txn: WriteTransaction, actor: &Actor) -> Result<Invited> {
+        let Offer { prospect, counted, .. } = &self.offer;
+        if txn.is_serial() && prospect.has_room {
+            let (batch, invited) =
+                self.rows(app, actor, counted.reservation.counting(txn.get_database_backend()));
+            txn.finish(batch).await?;
+            return Ok(invited);
+        }
+        let invited = self.write(app, &txn, actor).await?;
+        // Whoever counted at the same moment has waited for this tenant's quota, and counts again.
+        let most = u64::from(app.config.limits.pending_per_tenant);
+        if prospect.pending.unsigned_abs() + AT_ONCE >= most {
+            require_room(app, &txn, self.role.tenant_id, 1).await?;
+        }
+        txn.commit().await?;
+        Ok(invited)
     }
-    Ok(Some(invited))
-}
 
-/// Refuses one more pending invitation than a tenant may have; `made` of those that are counted are the caller's own.
-pub(super) async fn require_room(
-    app: &App,
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    made: u64,
-) -> Result<()> {
-    let most = app.config.limits.pending_per_tenant;
-    if model::room(db, tenant, (u64::from(most) + made, 1), app.clock.now()).await? > 0 {
-        return Ok(());
+    /// Counts it against every quota and makes it.
+    async fn write(&self, app: &App, db: &impl ConnectionTrait, actor: &Actor) -> Result<Invited> {
+        let counted = &self.offer.counted;
+        let reserving = counted.reservation.statement(db.get_database_backend());
+        let (batch, invited) = self.rows(app, actor, reserving);
+        let granted = batch.run(db, Reservation::RETURNED).await?;
+        counted.require_granted(app, db, granted).await?;
+        Ok(invited)
     }
-    let message = format!(
-        "This tenant has {most} pending invitations, which is the most there can be; cancel some first."
-    );
-    Err(Error::refused(ErrorCode::QuotaExceeded, message))
-}
 
-/// Counts one call against the inviter's quota.
-pub(super) async fn reserve_call(app: &App, db: &impl ConnectionTrait, actor: &Actor) -> Result<()> {
-    let Some(inviter) = actor.user_id() else { return Ok(()) };
-    let limit = per_inviter(app);
-    let Some(wait) = limits::try_reserve(app, db, limit, &inviter.global()).await? else { return Ok(()) };
-    Err(exceeded(limit, BY_YOU, wait))
-}
-
-const BY_YOU: &str = "by you in an hour";
-
-fn per_inviter(app: &App) -> Limit {
-    Limit::new("invites-inviter", app.config.limits.invites_per_hour, TimeDelta::hours(1))
-}
-
-pub(super) fn per_tenant(app: &App) -> Limit {
-    Limit::new("invites-tenant", app.config.limits.invites_per_tenant_day, TimeDelta::days(1))
-}
-
-pub(super) fn per_recipient(app: &App) -> Limit {
-    Limit::new("invites-recipient", app.config.limits.invites_per_recipient_day, TimeDelta::days(1))
-}
-
-fn exceeded(limit: Limit, what: &str, wait: Duration) -> Error {
-    let message = format!(
-        "At most {} invitations can be sent {what}; try again in {} seconds.",
-        limit.most,
-        wait.as_secs()
-    );
-    Error::refused(ErrorCode::QuotaExceeded, message)
-}
-
-/// Counts the invitation against every quota and makes it, with its mail and its event.
-async fn insert(
-    app: &App,
-    db: &impl ConnectionTrait,
-    actor: &Actor,
-    tenant_id: TenantId,
-    input: &Checked,
-    role: &Role,
-) -> Result<Invited> {
-    let (tenant, inviter) = (tenant_id.global(), actor.user_id().map(|id| id.global()));
-    let mut wanted = vec![(per_tenant(app), tenant.as_str()), (per_recipient(app), input.email.norm())];
-    let mut said = vec!["by this tenant in a day", "to this address in a day"];
-    if let Some(inviter) = &inviter {
-        wanted.insert(0, (per_inviter(app), inviter));
-        said.insert(0, BY_YOU);
+    /// What is written: first what counts it, then it with its mail and its event.
+    fn rows(&self, app: &App, actor: &Actor, counting: Statement) -> (Batch, Invited) {
+        let Self { offer: Offer { checked, .. }, role } = self;
+        let mut batch = Batch::of(counting);
+        let mut invitation = draft(app, actor, role.tenant_id, checked, role);
+        if checked.delivery == Delivery::Email {
+            invitation.outbox_id =
+                Some(outbox::service::enqueue_in(app, &mut batch, super::mail::owed(&invitation)));
+        }
+        batch.push(model::insertion(invitation.clone(), batch.backend()));
+        event::service::record_in(app, &mut batch, actor, created(&invitation, role));
+        let link = (checked.delivery == Delivery::LinkOnly)
+            .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, invitation.id.uuid(), 0)));
+        (batch, Invited { invitation, created: true, link })
     }
-    let mut batch = Batch::new(db);
-    let (reservation, statement) = Reservation::of(app, batch.backend(), &wanted);
-    batch.push(statement);
-    let mut invitation = draft(app, actor, tenant_id, input, role);
-    if input.delivery == Delivery::Email {
-        invitation.outbox_id =
-            Some(outbox::service::enqueue_in(app, &mut batch, super::mail::owed(&invitation)));
-    }
-    batch.push(model::insertion(invitation.clone(), batch.backend()));
-    event::service::record_in(app, &mut batch, actor, created(&invitation, role));
-    let granted = batch.run(db, Reservation::RETURNED).await?;
-    if let Some((place, wait)) = reservation.refused(app, db, granted).await? {
-        return Err(exceeded(wanted[place].0, said[place], wait));
-    }
-    let link = (input.delivery == Delivery::LinkOnly)
-        .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, invitation.id.uuid(), 0)));
-    Ok(Invited { invitation, created: true, link })
 }
 
 /// The row of a new invitation, without its mail.

@@ -9,6 +9,7 @@ mod invite;
 mod list;
 mod mail;
 mod preview;
+mod quota;
 mod resend;
 
 use sea_orm::ConnectionTrait;

@@ -114,7 +114,7 @@ async fn make_room(
         }
         super::expire::record(app, db, actor, &recorded).await?;
     }
-    super::invite::require_room(app, db, row.tenant_id, 0).await?;
+    super::quota::require_room(app, db, row.tenant_id, 0).await?;
     Ok(())
 }
 
