@@ -145,7 +145,9 @@ async fn all(report: &mut Report, name: &str, folder: &Path, databases: (Option<
     let token = [token];
     // The mails of the seed leave first, so that nothing else is going on.
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    let me = measure(&ours, "/graphql", &body(ME), &token, CONNECTIONS);
+    // Of as many people as would ask at once, rather than one.
+    let (tokens, _) = inviters(&ours).await;
+    let me = measure(&ours, "/graphql", &body(ME), &tokens, CONNECTIONS);
     let at_most = if databases.0.is_none() { 2.5 } else { 4.0 };
     report.cpu(&format!("`me` ({name})"), me, field, Target::AtMost(at_most));
     let nobody = measure(&ours, "/graphql", &body("{ __typename }"), &[], CONNECTIONS);

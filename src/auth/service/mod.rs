@@ -7,6 +7,7 @@ mod page;
 mod refresh;
 mod seen;
 mod switch;
+mod together;
 
 use chrono::TimeDelta;
 use sea_orm::ConnectionTrait;

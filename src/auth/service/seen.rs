@@ -2,8 +2,10 @@
 //! being asked, so that only it is spared the question.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::principal;
+use super::together::Together;
 use crate::app::App;
 use crate::db::Stamp;
 use crate::error::Result;
@@ -12,33 +14,36 @@ use crate::id::SessionId;
 /// Most sessions that are remembered.
 const KEPT: usize = 10_000;
 
-/// Sessions that were looked at, each with the state of the database in which it was.
-pub struct Seen(quick_cache::sync::Cache<SessionId, (Stamp, principal::Row)>);
+/// Sessions that were looked at, each with the state of the database in which it was, and those that are being read.
+pub struct Seen {
+    kept: quick_cache::sync::Cache<SessionId, (Stamp, principal::Row)>,
+    read: Arc<Together>,
+}
 
 impl Default for Seen {
     fn default() -> Self {
-        Self(quick_cache::sync::Cache::new(KEPT))
+        Self { kept: quick_cache::sync::Cache::new(KEPT), read: Arc::default() }
     }
 }
 
 impl fmt::Debug for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Seen").field(&self.0.len()).finish()
+        f.debug_struct("Seen").field("kept", &self.kept.len()).field("read", &self.read).finish()
     }
 }
 
 /// What stands behind a session now; its times are for the caller to compare.
 pub(super) async fn behind(app: &App, id: SessionId) -> Result<Option<principal::Row>> {
     let before = app.db.stamp();
-    if let (Some(now), Some((then, row))) = (before, app.sessions_seen.0.get(&id))
+    if let (Some(now), Some((then, row))) = (before, app.sessions_seen.kept.get(&id))
         && now == then
     {
         return Ok(Some(row));
     }
-    let row = principal::find(app.db.reader(), id).await?;
+    let row = app.sessions_seen.read.find(app.db.reader(), id).await?;
     // Had something been committed meanwhile, the row might be of before or after it.
     if let (Some(stamp), Some(row)) = (before.filter(|before| app.db.stamp() == Some(*before)), &row) {
-        app.sessions_seen.0.insert(id, (stamp, row.clone()));
+        app.sessions_seen.kept.insert(id, (stamp, row.clone()));
     }
     Ok(row)
 }
