@@ -99,6 +99,11 @@ impl<DB: Database> Kept<DB> {
         Arc::new(Self { pool, terms, turns, idle: Mutex::default() })
     }
 
+    /// How long a read waits for a connection.
+    pub(super) fn patience(&self) -> Duration {
+        self.terms.patience
+    }
+
     /// Lends no more, and closes every connection.
     pub(super) async fn close(&self) {
         let _ended = timeout(FAREWELL, self.turns.acquire_many(self.terms.most)).await;

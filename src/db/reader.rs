@@ -37,6 +37,15 @@ impl Reader {
         Self { pool, kept }
     }
 
+    /// How long a read waits for a connection.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        match &self.kept {
+            Reads::Sqlite(kept) => kept.patience(),
+            Reads::Postgres(kept) => kept.patience(),
+        }
+    }
+
     /// Closes every connection.
     pub(super) async fn close(self) {
         match &self.kept {

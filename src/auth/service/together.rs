@@ -18,8 +18,8 @@ use crate::id::SessionId;
 
 /// Statements under way from which on others wait for the next one.
 const READING: usize = 2;
-/// How long a statement that many wait for is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a statement may take, its connection included.
+const LONGEST: Duration = Duration::from_secs(5);
 
 type Answer = Result<Option<Row>, DbErr>;
 
@@ -86,7 +86,7 @@ impl Reading {
             let mut ids: Vec<SessionId> = some.iter().map(|(id, _)| *id).collect();
             ids.sort_unstable();
             ids.dedup();
-            let read = in_time(principal::find_many(&self.reader, &ids)).await;
+            let read = within(LONGEST, principal::find_many(&self.reader, &ids)).await;
             let read = read.map(|rows| rows.into_iter().collect::<HashMap<_, _>>());
             for (id, waits) in some {
                 let _ = waits.send(read.as_ref().map(|rows| rows.get(&id).cloned()).map_err(Clone::clone));
@@ -107,9 +107,9 @@ impl Reading {
     }
 }
 
-async fn in_time<T>(reading: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+async fn within<T>(time: Duration, reading: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     let late = |_| Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
-    timeout(PATIENCE, reading).await.unwrap_or_else(late)
+    timeout(time, reading).await.unwrap_or_else(late)
 }
 
 impl Together {
@@ -131,9 +131,11 @@ impl Together {
         };
         let Some(answer) = answer else {
             let _reading = Reading { together: Arc::clone(self), reader: reader.clone(), by: By::One };
-            return in_time(principal::find(reader, id)).await;
+            return within(LONGEST, principal::find(reader, id)).await;
         };
-        answer.await.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)))
+        let closed = |_| Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
+        // No longer than for a connection of one's own, so that a database that is away is told as soon.
+        within(reader.patience(), async { answer.await.unwrap_or_else(closed) }).await
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
