@@ -54,6 +54,7 @@ mod m0016_webhook;
 mod m0017_job;
 mod m0018_outbox_list;
 mod m0019_membership_list;
+mod m0020_invitation_search;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_job::Migration),
             Box::new(m0018_outbox_list::Migration),
             Box::new(m0019_membership_list::Migration),
+            Box::new(m0020_invitation_search::Migration),
         ]
     }
 }
