@@ -268,7 +268,7 @@ fn sqlite_options(url: &str, read_only: bool) -> ConnectOptions {
                 .pragma("synchronous", "FULL")
                 .pragma("temp_store", "MEMORY")
                 .pragma("mmap_size", "268435456")
-                .pragma("cache_size", "-16384");
+                .pragma("cache_size", "-4096");
             if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
         });
     if !read_only {
