@@ -42,6 +42,14 @@ impl Batch {
         db.query_all_raw(self.statement(Some(returned))).await
     }
 
+    /// Executes the statements, whatever they answer.
+    ///
+    /// # Errors
+    /// As [`Batch::run`].
+    pub async fn execute(self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
+        db.execute_raw(self.statement(None)).await.map(drop)
+    }
+
     /// The statements as one, which answers with a column of the first, or with nothing.
     pub(super) fn statement(self, returned: Option<&str>) -> Statement {
         let sql = match self.backend {

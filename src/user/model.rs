@@ -5,7 +5,7 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType, SelectStatement};
-use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect, QueryTrait, Statement};
 
 use crate::clock::Instant;
 use crate::db;
@@ -126,9 +126,13 @@ pub(super) async fn set_last_tenant(
     id: UserId,
     tenant: TenantId,
 ) -> Result<(), DbErr> {
-    let update =
-        Entity::update_many().col_expr(Column::LastTenantId, Expr::value(tenant)).filter(Column::Id.eq(id));
-    update.exec(db).await.map(drop)
+    db.execute_raw(last_tenant(id, tenant, db.get_database_backend())).await.map(drop)
+}
+
+/// The statement that remembers a tenant.
+pub(super) fn last_tenant(id: UserId, tenant: TenantId, backend: DbBackend) -> Statement {
+    let update = Entity::update_many().col_expr(Column::LastTenantId, Expr::value(tenant));
+    update.filter(Column::Id.eq(id)).build(backend)
 }
 
 pub(super) async fn set_verified(db: &impl ConnectionTrait, id: UserId, at: Instant) -> Result<bool, DbErr> {

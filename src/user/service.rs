@@ -8,6 +8,7 @@ use super::model::{self, Filter, Model, UserStatus};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
+use crate::db::Batch;
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::event::{self, EventKind, NewEvent, Subject};
@@ -190,6 +191,12 @@ pub fn superuser_ids() -> SelectStatement {
 /// Whatever the database says.
 pub async fn remember_tenant(db: &impl ConnectionTrait, id: UserId, tenant: TenantId) -> Result<()> {
     Ok(model::set_last_tenant(db, id, tenant).await?)
+}
+
+/// As [`remember_tenant`], with statements that are sent together.
+pub fn remember_tenant_in(batch: &mut Batch, id: UserId, tenant: TenantId) {
+    let update = model::last_tenant(id, tenant, batch.backend());
+    batch.push(update);
 }
 
 /// Marks the address as theirs; `false` when it was already.

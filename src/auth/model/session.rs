@@ -4,7 +4,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, Func};
-use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, Statement};
+use sea_orm::{ActiveValue::Set, Condition, DbBackend, QueryOrder, QuerySelect, QueryTrait as _, Statement};
 
 use crate::clock::Instant;
 use crate::id::{SessionId, TenantId, UserId};
@@ -43,7 +43,8 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-pub(in crate::auth) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), DbErr> {
+/// The statement that inserts a row.
+pub(in crate::auth) fn insertion(row: Model, backend: DbBackend) -> Statement {
     let row = ActiveModel {
         id: Set(row.id),
         user_id: Set(row.user_id),
@@ -58,7 +59,7 @@ pub(in crate::auth) async fn insert(db: &impl ConnectionTrait, row: Model) -> Re
         ip_address: Set(row.ip_address),
         user_agent: Set(row.user_agent),
     };
-    Entity::insert(row).exec_without_returning(db).await.map(drop)
+    Entity::insert(row).build(backend)
 }
 
 pub(in crate::auth) async fn find(db: &impl ConnectionTrait, id: SessionId) -> Result<Option<Model>, DbErr> {

@@ -1,20 +1,20 @@
 //! Signing in with address and password.
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ActiveEnum as _, ConnectionTrait};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Tokens, begin_session, principal_of, tokens};
+use super::{Tokens, beginning, principal_of, session_of, speaking, tokens};
 use crate::actor::{Actor, Principal};
 use crate::app::App;
-use crate::auth::model::session;
+use crate::auth::model::{principal, session};
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::TenantId;
+use crate::id::{MembershipId, TenantId};
 use crate::limits::{self, Limit};
-use crate::membership::MembershipStatus;
+use crate::membership::{Membership, MembershipStatus};
 use crate::password;
-use crate::tenant::TenantStatus;
+use crate::tenant::{Tenant, TenantStatus};
 use crate::user::{User, UserStatus};
 use crate::{membership, tenant, user};
 
@@ -74,20 +74,63 @@ pub async fn login(
     if now.status != UserStatus::Active || !same {
         return Err(wrong());
     }
-    let tenant_id = choose_tenant(&txn, &user, tenant_id).await?;
-    let session = begin_session(app, &txn, &actor.origin, &user, tenant_id).await?;
-    let login = Login::of(app, &txn, &session).await?;
-    txn.commit().await?;
-    Ok(login)
+    let memberships = membership::service::of_user(&txn, user.id).await?;
+    let tenant_id = choose_tenant(&txn, &user, &memberships, tenant_id).await?;
+    let session = session_of(app, &actor.origin, &user, tenant_id);
+    let tokens = tokens(app, &txn, &session).await?;
+    let standing = standing(&txn, &memberships, tenant_id).await?;
+    let principal = speaking(app, row(&session, now, standing), session.id)?;
+    let principal = principal.ok_or_else(|| Error::internal("a session ended as it began"))?;
+    let batch = beginning(app, txn.get_database_backend(), &actor.origin, &session);
+    txn.finish(batch).await?;
+    Ok(Login { tokens, principal })
+}
+
+/// What somebody is in the tenant that their session speaks for, and what that is.
+type InTenant = (Option<(MembershipId, MembershipStatus)>, Option<TenantStatus>);
+
+async fn standing(
+    db: &impl ConnectionTrait,
+    memberships: &[(Membership, Tenant)],
+    tenant_id: Option<TenantId>,
+) -> Result<InTenant> {
+    let Some(tenant_id) = tenant_id else { return Ok((None, None)) };
+    if let Some((membership, tenant)) = memberships.iter().find(|(_, tenant)| tenant.id == tenant_id) {
+        return Ok((Some((membership.id, membership.status)), Some(tenant.status)));
+    }
+    Ok((None, tenant::service::find(db, tenant_id).await?.map(|tenant| tenant.status)))
+}
+
+/// What stands behind a session that is about to begin.
+fn row(session: &session::Model, user: User, (membership, tenant): InTenant) -> principal::Row {
+    let (membership_id, membership_status) = membership.unzip();
+    principal::Row {
+        user_id: user.id,
+        tenant_id: session.tenant_id,
+        refresh_counter: session.refresh_counter,
+        revoked_at: session.revoked_at,
+        expires_at: session.expires_at,
+        ends_at: session.ends_at,
+        name: user.name,
+        email: user.email,
+        email_verified_at: user.email_verified_at,
+        is_superuser: user.is_superuser,
+        user_status: user.status.to_value(),
+        created_at: user.created_at,
+        membership_id,
+        membership_status: membership_status.map(|status| status.to_value()),
+        tenant_status: tenant.map(|status| status.to_value()),
+    }
 }
 
 /// Counts the attempt against the address and the client's network, or refuses it and counts nothing.
 async fn reserve(app: &App, actor: &Actor, email: &Email) -> Result<()> {
     let limits = app.config.limits;
     let txn = app.db.begin_write().await?;
+    let network = actor.origin.network();
     let per_network = Limit::new("login-ip", limits.login_per_ip, WINDOW);
-    limits::reserve(app, &txn, per_network, &actor.origin.network()).await?;
-    limits::reserve(app, &txn, Limit::new("login", limits.login_per_address, WINDOW), email.norm()).await?;
+    let per_address = Limit::new("login", limits.login_per_address, WINDOW);
+    limits::reserve_all(app, &txn, &[(per_network, &network), (per_address, email.norm())]).await?;
     Ok(txn.commit().await?)
 }
 
@@ -117,9 +160,9 @@ async fn rehash(app: &App, user: &User, password: &SecretString) -> Option<Strin
 async fn choose_tenant(
     db: &impl ConnectionTrait,
     user: &User,
+    memberships: &[(Membership, Tenant)],
     named: Option<TenantId>,
 ) -> Result<Option<TenantId>> {
-    let memberships = membership::service::of_user(db, user.id).await?;
     let open: Vec<TenantId> = memberships
         .iter()
         .filter(|(m, t)| m.status == MembershipStatus::Active && t.status == TenantStatus::Active)

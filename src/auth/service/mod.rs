@@ -10,12 +10,13 @@ mod switch;
 mod together;
 
 use chrono::TimeDelta;
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend};
 
 use super::model::{principal, session};
 use crate::actor::{Actor, Origin, Principal};
 use crate::app::App;
 use crate::clock::Instant;
+use crate::db::Batch;
 use crate::email::Email;
 use crate::error::{Error, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
@@ -124,8 +125,15 @@ pub async fn begin_session(
     user: &User,
     tenant_id: Option<TenantId>,
 ) -> Result<session::Model> {
+    let row = session_of(app, origin, user, tenant_id);
+    beginning(app, db.get_database_backend(), origin, &row).execute(db).await?;
+    Ok(row)
+}
+
+/// A session for `user` that has not begun.
+fn session_of(app: &App, origin: &Origin, user: &User, tenant_id: Option<TenantId>) -> session::Model {
     let now = app.clock.now();
-    let row = session::Model {
+    session::Model {
         id: app.fresh_id(),
         user_id: user.id,
         tenant_id,
@@ -138,15 +146,20 @@ pub async fn begin_session(
         revoked_at: None,
         ip_address: origin.ip_address.clone(),
         user_agent: origin.user_agent.clone(),
-    };
-    session::insert(db, row.clone()).await?;
-    if let Some(tenant_id) = tenant_id {
-        user::service::remember_tenant(db, user.id, tenant_id).await?;
-        membership::service::seen(app, db, tenant_id, user.id).await?;
     }
-    let created = NewEvent::of(EventKind::SessionCreated, tenant_id, Subject::Session(row.id)).by(user.id);
-    event::service::record(app, db, &Actor::stranger(origin.clone()), created).await?;
-    Ok(row)
+}
+
+/// What is written as a session begins.
+fn beginning(app: &App, backend: DbBackend, origin: &Origin, row: &session::Model) -> Batch {
+    let mut batch = Batch::of(session::insertion(row.clone(), backend));
+    if let Some(tenant_id) = row.tenant_id {
+        user::service::remember_tenant_in(&mut batch, row.user_id, tenant_id);
+        membership::service::seen_in(app, &mut batch, tenant_id, row.user_id);
+    }
+    let created =
+        NewEvent::of(EventKind::SessionCreated, row.tenant_id, Subject::Session(row.id)).by(row.user_id);
+    event::service::record_in(app, &mut batch, &Actor::stranger(origin.clone()), created);
+    batch
 }
 
 /// The tokens of a session as it stands.

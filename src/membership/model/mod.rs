@@ -6,7 +6,9 @@ pub(crate) mod standing;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, SelectStatement};
-use sea_orm::{ActiveValue::Set, Condition, Order, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{
+    ActiveValue::Set, Condition, DbBackend, Order, QueryOrder, QuerySelect, QueryTrait, Statement,
+};
 
 use crate::clock::Instant;
 use crate::id::{MembershipId, RoleId, TenantId, UserId};
@@ -243,9 +245,11 @@ pub(super) async fn set_seen(
     user: UserId,
     at: Instant,
 ) -> Result<(), DbErr> {
-    let update = Entity::update_many()
-        .col_expr(Column::LastSeenAt, Expr::value(at))
-        .filter(Column::TenantId.eq(tenant))
-        .filter(Column::UserId.eq(user));
-    update.exec(db).await.map(drop)
+    db.execute_raw(seen(tenant, user, at, db.get_database_backend())).await.map(drop)
+}
+
+/// The statement that says when a member was last seen.
+pub(super) fn seen(tenant: TenantId, user: UserId, at: Instant, backend: DbBackend) -> Statement {
+    let update = Entity::update_many().col_expr(Column::LastSeenAt, Expr::value(at));
+    update.filter(Column::TenantId.eq(tenant)).filter(Column::UserId.eq(user)).build(backend)
 }

@@ -9,6 +9,7 @@ use super::model::standing::{self, Standing};
 use super::model::{self, MembershipStatus, Model};
 use crate::actor::{Actor, Authority};
 use crate::app::App;
+use crate::db::Batch;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::id::{MembershipId, RoleId, TenantId, UserId};
 use crate::permission::Permissions;
@@ -185,6 +186,12 @@ pub async fn find_all_tenants(db: &impl ConnectionTrait, id: MembershipId) -> Re
 /// Whatever the database says.
 pub async fn seen(app: &App, db: &impl ConnectionTrait, tenant: TenantId, user: UserId) -> Result<()> {
     Ok(model::set_seen(db, tenant, user, app.clock.now()).await?)
+}
+
+/// As [`seen`], with statements that are sent together.
+pub fn seen_in(app: &App, batch: &mut Batch, tenant: TenantId, user: UserId) {
+    let update = model::seen(tenant, user, app.clock.now(), batch.backend());
+    batch.push(update);
 }
 
 /// Tenants, not deleted, that a user is an active member of, first joined first.
