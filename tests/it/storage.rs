@@ -96,7 +96,7 @@ mod sqlite_only {
             rows.iter().map(|row| row.try_get::<String>("", "detail").unwrap()).collect::<Vec<_>>().join("; ")
         };
         for (column, index) in [
-            ("created_at", "invitation_created_idx"),
+            ("created_at", "invitation_list_idx"),
             ("expires_at", "invitation_expires_idx"),
             ("email_norm", "invitation_email_idx"),
         ] {
