@@ -4,8 +4,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 /// Statements in the order in which they are executed. The first may answer with rows; of the others nobody reads an answer.
 ///
-/// PostgreSQL executes them as one statement, so that none sees the rows of another, and the first, which is the one that is
-/// read, before the others.
+/// PostgreSQL executes them as one statement, so that none sees the rows of another: the first before the others where it is read, else in
+/// no order.
 #[derive(Debug)]
 pub struct Batch {
     backend: DbBackend,

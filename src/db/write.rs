@@ -89,9 +89,9 @@ impl WriteTransaction {
         }
     }
 
-    /// Executes what it ends with and makes it last, whether or not somebody still waits for it. The statements answer nothing, and what
-    /// they rest on was read before in this transaction, so that they do not fail where it [is serial](Self::is_serial): if they do, it
-    /// is taken back from everybody who shares it.
+    /// Executes what it ends with and makes it last. The statements answer nothing, and what they rest on was read before in this
+    /// transaction, so that they do not fail where it [is serial](Self::is_serial): if they do, it may be taken back from everybody who
+    /// shares it. Who stops waiting for it may find that it lasts.
     ///
     /// # Errors
     /// Whatever the database says; nothing was written then.

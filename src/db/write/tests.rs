@@ -329,6 +329,43 @@ async fn what_a_transaction_ends_with_goes_with_what_it_wrote_before() {
     assert_eq!(numbers.all().await, [1]);
 }
 
+#[tokio::test]
+async fn who_has_only_read_takes_nothing_back_of_those_before() {
+    let numbers = Numbers::new().await;
+    let (first, _, second) = numbers.first_of_two().await;
+    let second = within(second).await.unwrap();
+    let (_, third) = numbers.waiter().await;
+    add(&second, 2).await.unwrap();
+    let mut second = Box::pin(second.commit());
+    assert!(poll!(&mut second).is_pending());
+    let third = within(third).await.unwrap();
+    let (_, fourth) = numbers.waiter().await;
+    let mut third = Box::pin(third.finish(last(3)));
+    assert!(poll!(&mut third).is_pending());
+    let fourth = within(fourth).await.unwrap();
+    let select = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) AS n FROM number");
+    let seen = fourth.query_one_raw(select).await.unwrap().unwrap();
+    assert_eq!(seen.try_get::<i64>("", "n").unwrap(), 3);
+    drop(fourth);
+    within(first).await.unwrap();
+    within(second).await.unwrap();
+    within(third).await.unwrap();
+    assert_eq!(numbers.all().await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn nobody_writes_where_the_transaction_may_be_gone() {
+    let numbers = Numbers::new().await;
+    let (first, _, second) = numbers.first_of_two().await;
+    let second = within(second).await.unwrap();
+    let nothing = Statement::from_string(DbBackend::Sqlite, "SELECT n FROM nothing");
+    second.query_one_raw(nothing).await.unwrap_err();
+    add(&second, 2).await.unwrap_err();
+    within(second.finish(last(3))).await.unwrap_err();
+    within(first).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn however_many_there_are_each_is_on_disk_when_it_is_told_so() {
     let numbers = Numbers::new().await;

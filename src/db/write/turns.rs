@@ -147,6 +147,7 @@ impl Turn {
         if !self.joined || self.savepoint.initialized() || sql.trim_start().starts_with("SELECT") {
             return Ok(());
         }
+        self.unbroken()?;
         let made = async { self.watched(self.txn()?.execute_raw(plain("SAVEPOINT turn")).await).map(drop) };
         self.savepoint.get_or_try_init(|| made).await.copied()
     }
@@ -159,6 +160,11 @@ impl Turn {
         result
     }
 
+    /// Outside of a transaction a savepoint would begin one, whose commit is not that of those before.
+    fn unbroken(&self) -> Result<(), DbErr> {
+        if self.broken.load(Ordering::SeqCst) { Err(lost()) } else { Ok(()) }
+    }
+
     /// Executes a statement that does not fail, and commits. Where nothing was written before there is no way back from it, and none is
     /// paid for: a task of its own sees it through, whoever waits.
     pub(super) async fn finish(mut self, statement: Statement) -> Result<(), DbErr> {
@@ -166,6 +172,7 @@ impl Turn {
             self.watched(self.txn()?.execute_raw(statement).await)?;
             return self.commit().await;
         }
+        self.unbroken()?;
         self.last = true;
         let finishing = async move {
             self.txn()?.execute_raw(statement).await?;
