@@ -97,6 +97,8 @@ impl Reading {
     /// Those who are read next.
     fn next(&mut self) -> Option<Vec<(SessionId, oneshot::Sender<Answer>)>> {
         let mut state = self.together.state();
+        // Nobody is read for who has gone.
+        state.waiting.retain(|(_, waits)| !waits.is_closed());
         if state.waiting.is_empty() {
             state.reading -= 1;
             self.by = By::Nobody;
@@ -146,6 +148,7 @@ impl Together {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use futures_util::poll;
     use sea_orm::{ConnectionTrait as _, DbBackend, Statement, Value};
@@ -216,10 +219,43 @@ mod tests {
         for (n, row) in told.into_iter().enumerate() {
             assert_eq!(row.unwrap().unwrap().refresh_counter, i64::try_from(n % 3).unwrap());
         }
-        // Nobody reads, so that the next one reads at once.
-        while together.state().reading > 0 {
-            tokio::task::yield_now().await;
+        // Nobody reads any more, so that the next one reads at once.
+        let ended = async {
+            while together.state().reading > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_is_read_for_who_has_gone() {
+        let (db, _folder, ids) = sessions().await;
+        let together = Arc::new(Together::default());
+        let mut others = under_way(&together, &db);
+        for _ in 0..40 {
+            assert!(poll!(Box::pin(together.find(db.reader(), ids[0]))).is_pending());
         }
+        let mut last = Box::pin(together.find(db.reader(), ids[1]));
+        assert!(poll!(&mut last).is_pending());
+        let mut task = others.pop().unwrap();
+        assert_eq!(task.next().unwrap().iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[1]]);
+        assert!(task.next().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_was_so_before_somebody_asked_is_not_told() {
+        let (db, _folder, ids) = sessions().await;
+        let together = Arc::new(Together::default());
+        let mut others = under_way(&together, &db);
+        let mut before = Box::pin(together.find(db.reader(), ids[0]));
+        assert!(poll!(&mut before).is_pending());
+        db.writer().execute_unprepared("UPDATE session SET revoked_at = created_at").await.unwrap();
+        let mut after = Box::pin(together.find(db.reader(), ids[0]));
+        assert!(poll!(&mut after).is_pending());
+        drop(others.pop());
+        assert!(after.await.unwrap().unwrap().revoked_at.is_some());
+        assert!(before.await.unwrap().is_some());
     }
 
     #[tokio::test]
