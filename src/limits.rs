@@ -46,18 +46,10 @@ struct Window {
 /// # Errors
 /// `RATE_LIMITED`, or whatever the database says.
 pub async fn reserve(app: &App, db: &impl ConnectionTrait, limit: Limit, subject: &str) -> Result<()> {
-    reserve_all(app, db, &[(limit, subject)]).await
-}
-
-/// As [`reserve`], of several limits; `Err` is for the first that is full, and takes the transaction with it.
-///
-/// # Errors
-/// As [`reserve`].
-pub async fn reserve_all(app: &App, db: &impl ConnectionTrait, wanted: &[(Limit, &str)]) -> Result<()> {
-    let reservation = Reservation::of(app, wanted);
-    let granted = db.query_all_raw(reservation.statement(db.get_database_backend())).await?;
-    let refused = reservation.refused(app, db, granted).await?;
-    refused.map_or(Ok(()), |(_, _, wait)| Err(Error::RateLimited(wait)))
+    match try_reserve(app, db, limit, subject).await? {
+        None => Ok(()),
+        Some(wait) => Err(Error::RateLimited(wait)),
+    }
 }
 
 /// As [`reserve`], with the time to wait as a value: `None` when the attempt is granted.
