@@ -37,6 +37,26 @@ async fn however_many_invite_at_once_no_more_are_pending_than_may_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn however_many_invite_at_once_no_quota_is_overrun() {
+    // The owner was invited as well.
+    for (limit, room) in [("--limit-invites-per-hour=20", 20), ("--limit-invites-per-tenant-day=20", 19)] {
+        let app = TestApp::with(&[limit]).await;
+        let owner = app.owner().await;
+        let mut tasks = JoinSet::new();
+        for n in 0..40 {
+            let owner = owner.clone();
+            tasks.spawn(async move { owner.invite(json!({ "email": format!("p{n}@x.test") })).await });
+        }
+        let answers = tasks.join_all().await;
+        let made = answers.iter().filter(|answer| answer["created"] == true).count();
+        answers.iter().for_each(|answer| only(answer, &["QUOTA_EXCEEDED"]));
+        assert_eq!((made, app.number(OPEN).await), (usize::try_from(room).unwrap(), room), "{limit}");
+        app.tick().await;
+        app.mails().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_pending_in_a_tenant_that_was_deleted_while_somebody_sent_again() {
     let app = TestApp::new().await;
     for n in 0..12 {
