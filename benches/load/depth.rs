@@ -21,9 +21,9 @@ const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
     FROM n, one";
 
 fn page(arguments: &str) -> String {
-    body(&format!(
+    format!(
         "{{ invitations(first: 50{arguments}) {{ nodes {{ id email status }} pageInfo {{ hasNextPage endCursor }} }} }}"
-    ))
+    )
 }
 
 /// The pages far down beside the first one.
@@ -54,11 +54,13 @@ pub async fn measure(report: &mut Report) {
     let after = format!(", after: \\\"{}\\\"", cursor.encode()).replace("\\\"", "\"");
     let server = Server::guestlist(folder.path(), None, &[]);
     let (token, _) = server.sign_in("root@bench.test").await;
-    let once = |query: &str| -> Run {
+    let once = async |query: &str| -> Run {
+        // What the system has put out of its memory meanwhile is read from the disk before anything is measured.
+        server.ask(Some(&token), query, serde_json::json!({})).await;
         median(|| {
             Load {
                 path: "/graphql",
-                body: query.to_owned(),
+                body: body(query),
                 tokens: std::slice::from_ref(&token),
                 connections: 4,
                 seconds: 3,
@@ -66,7 +68,7 @@ pub async fn measure(report: &mut Report) {
             .run(&server)
         })
     };
-    let first = once(&page(""));
+    let first = once(&page("")).await;
     report.plain("first page of 1,000,000 invitations (SQLite)", first);
     for (name, arguments) in [
         ("page at depth 900,000", after.as_str()),
@@ -78,7 +80,7 @@ pub async fn measure(report: &mut Report) {
     ] {
         report.cpu(
             &format!("{name} beside the first page"),
-            once(&page(arguments)),
+            once(&page(arguments)).await,
             first,
             Target::AtMost(1.3),
         );
