@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::model::{principal, session};
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result};
-use crate::id::{MembershipId, TenantId};
+use crate::id::TenantId;
 use crate::limits::{self, Limit};
 use crate::membership::{Membership, MembershipStatus};
 use crate::password;
@@ -75,35 +75,20 @@ pub async fn login(
         return Err(wrong());
     }
     let memberships = membership::service::of_user(&txn, user.id).await?;
-    let tenant_id = choose_tenant(&txn, &now, &memberships, tenant_id).await?;
-    let session = session_of(app, &actor.origin, &now, tenant_id);
+    let place = choose_tenant(&txn, &now, memberships, tenant_id).await?;
+    let session = session_of(app, &actor.origin, &now, place.as_ref().map(|(tenant, _)| tenant.id));
     let tokens = tokens(app, &txn, &session).await?;
-    let standing = standing(&txn, &memberships, tenant_id).await?;
-    let principal = speaking(app, row(&session, now, standing), session.id)?;
+    let principal = speaking(app, row(&session, now, place), session.id)?;
     let principal = principal.ok_or_else(|| Error::internal("a session ended as it began"))?;
     let batch = beginning(app, txn.get_database_backend(), &actor.origin, &session);
     txn.finish(batch).await?;
     Ok(Login { tokens, principal })
 }
 
-/// What somebody is in the tenant that their session speaks for, and what that is.
-type InTenant = (Option<(MembershipId, MembershipStatus)>, Option<TenantStatus>);
-
-async fn standing(
-    db: &impl ConnectionTrait,
-    memberships: &[(Membership, Tenant)],
-    tenant_id: Option<TenantId>,
-) -> Result<InTenant> {
-    let Some(tenant_id) = tenant_id else { return Ok((None, None)) };
-    if let Some((membership, tenant)) = memberships.iter().find(|(_, tenant)| tenant.id == tenant_id) {
-        return Ok((Some((membership.id, membership.status)), Some(tenant.status)));
-    }
-    Ok((None, tenant::service::find(db, tenant_id).await?.map(|tenant| tenant.status)))
-}
-
 /// What stands behind a session that is about to begin.
-fn row(session: &session::Model, user: User, (membership, tenant): InTenant) -> principal::Row {
-    let (membership_id, membership_status) = membership.unzip();
+fn row(session: &session::Model, user: User, place: Option<Place>) -> principal::Row {
+    let (tenant, membership) = place.unzip();
+    let membership = membership.flatten();
     principal::Row {
         user_id: user.id,
         tenant_id: session.tenant_id,
@@ -117,9 +102,9 @@ fn row(session: &session::Model, user: User, (membership, tenant): InTenant) -> 
         is_superuser: user.is_superuser,
         user_status: user.status.to_value(),
         created_at: user.created_at,
-        membership_id,
-        membership_status: membership_status.map(|status| status.to_value()),
-        tenant_status: tenant.map(|status| status.to_value()),
+        membership_id: membership.as_ref().map(|membership| membership.id),
+        membership_status: membership.map(|membership| membership.status.to_value()),
+        tenant_status: tenant.map(|tenant| tenant.status.to_value()),
     }
 }
 
@@ -156,32 +141,33 @@ async fn rehash(app: &App, user: &User, password: &SecretString) -> Option<Strin
     }
 }
 
+/// A tenant that somebody can speak for, and their membership where they have one.
+type Place = (Tenant, Option<Membership>);
+
 /// The tenant asked for; else the one used last, else the one joined first.
 async fn choose_tenant(
     db: &impl ConnectionTrait,
     user: &User,
-    memberships: &[(Membership, Tenant)],
+    memberships: Vec<(Membership, Tenant)>,
     named: Option<TenantId>,
-) -> Result<Option<TenantId>> {
-    let open: Vec<TenantId> = memberships
-        .iter()
-        .filter(|(m, t)| m.status == MembershipStatus::Active && t.status == TenantStatus::Active)
-        .map(|(_, tenant)| tenant.id)
-        .collect();
-    let is_open = |id: &TenantId| open.contains(id);
-    if let Some(named) = named {
-        let superuser = user.is_superuser && tenant::service::find(db, named).await?.is_some();
-        return if is_open(&named) || superuser {
-            Ok(Some(named))
-        } else {
-            Err(Error::not_found("tenant").at("tenantId"))
-        };
+) -> Result<Option<Place>> {
+    let is_open = |(membership, tenant): &(Membership, Tenant)| {
+        membership.status == MembershipStatus::Active && tenant.status == TenantStatus::Active
+    };
+    let member = |(membership, tenant)| Some((tenant, Some(membership)));
+    let wanted = named.or(user.last_tenant_id);
+    let mut held = memberships.iter().filter(|held| user.is_superuser || is_open(held));
+    if let Some(held) = held.find(|(_, tenant)| Some(tenant.id) == wanted) {
+        return Ok(member(held.clone()));
     }
-    if let Some(last) = user.last_tenant_id
-        // What somebody used last may have been erased since.
-        && (is_open(&last) || (user.is_superuser && tenant::service::find(db, last).await?.is_some()))
+    // What an administrator used last may have been erased since.
+    if let Some(wanted) = wanted.filter(|_| user.is_superuser)
+        && let Some(tenant) = tenant::service::find(db, wanted).await?
     {
-        return Ok(Some(last));
+        return Ok(Some((tenant, None)));
     }
-    Ok(open.first().copied())
+    if named.is_some() {
+        return Err(Error::not_found("tenant").at("tenantId"));
+    }
+    Ok(memberships.into_iter().find(is_open).and_then(member))
 }
