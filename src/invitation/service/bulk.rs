@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
 
-use super::invite::{Checked, Delivery, Invite, OnConflict, check, created, draft};
+use super::input::{Checked, Delivery, Invite, OnConflict, check};
+use super::invite::{created, draft};
 use super::quota::{per_recipient, per_tenant, reserve_call};
 use crate::actor::{Actor, Authority};
 use crate::app::App;

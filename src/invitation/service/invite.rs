@@ -1,13 +1,11 @@
 //! Inviting somebody.
 
-use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::actor::{Actor, Authority};
 use crate::app::App;
 use crate::db::{Batch, WriteTransaction};
-use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{TenantId, TypedId as _};
@@ -15,83 +13,17 @@ use crate::invitation::Refused;
 use crate::invitation::model::{self, CancelReason, Decision, InvitationStatus, Model, Prospect};
 use crate::keys::TokenKind;
 use crate::limits::Reservation;
+use crate::membership;
 use crate::outbox;
 use crate::permission::Permission;
 use crate::role::{self, Role};
 use crate::tenant::{self, Tenant};
-use crate::{membership, text};
 
+use super::input::{Checked, Delivery, Invite, OnConflict, check};
 use super::quota::{Counted, require_room};
-
-/// Largest metadata, in bytes of compact JSON.
-const METADATA_MAX: usize = 4_096;
-/// Shortest lifetime of an invitation.
-const LIFETIME_MIN: TimeDelta = TimeDelta::minutes(5);
 
 /// So many invitations of a tenant may be under way in other transactions while one is counted.
 const AT_ONCE: u64 = 256;
-
-/// How the link reaches the invitee.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// By mail to the invited address.
-    Email,
-    /// Returned to the inviter, once; proves nothing about the address.
-    LinkOnly,
-}
-
-/// What to do when an invitation with another role is pending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnConflict {
-    /// Leave it and refuse.
-    Keep,
-    /// Cancel it and make the one asked for.
-    Replace,
-}
-
-/// Whom to invite, and how.
-#[derive(Clone, Debug)]
-pub struct Invite {
-    /// The tenant; the active one by default.
-    pub tenant_id: Option<TenantId>,
-    /// Address as typed.
-    pub email: String,
-    /// Name of the invitee.
-    pub name: Option<String>,
-    /// Key of the role on offer.
-    pub role_key: String,
-    /// Note to the invitee.
-    pub note: Option<String>,
-    /// JSON object of the inviting application.
-    pub metadata: Option<Value>,
-    /// Language of the mail.
-    pub locale: Option<String>,
-    /// Lifetime in seconds.
-    pub expires_in_seconds: Option<i32>,
-    /// How the link travels.
-    pub delivery: Delivery,
-    /// What to do about a pending one with another role.
-    pub on_conflict: OnConflict,
-}
-
-impl Invite {
-    /// An invitation by mail with nothing but an address and a role.
-    #[must_use]
-    pub fn plain(tenant_id: Option<TenantId>, email: &str, role_key: &str) -> Self {
-        Self {
-            tenant_id,
-            email: email.to_owned(),
-            name: None,
-            role_key: role_key.to_owned(),
-            note: None,
-            metadata: None,
-            locale: None,
-            expires_in_seconds: None,
-            delivery: Delivery::Email,
-            on_conflict: OnConflict::Keep,
-        }
-    }
-}
 
 /// An invitation that stands.
 #[derive(Debug)]
@@ -102,18 +34,6 @@ pub struct Invited {
     pub created: bool,
     /// The link, for link-only.
     pub link: Option<String>,
-}
-
-/// The checked input.
-pub(super) struct Checked {
-    pub(super) email: Email,
-    name: Option<String>,
-    note: Option<String>,
-    metadata: Option<Value>,
-    locale: String,
-    lifetime: TimeDelta,
-    delivery: Delivery,
-    on_conflict: OnConflict,
 }
 
 /// Invites an address into a tenant. Answers alike whether or not the address has an account.
@@ -187,57 +107,6 @@ enum Prepared {
     Stands(Model),
     /// What stood in the way was decided meanwhile, and everything is to be looked at anew.
     Meanwhile,
-}
-
-pub(super) fn check(app: &App, input: &Invite) -> Result<Checked> {
-    let email = Email::parse(&input.email).map_err(|e| Error::bad_input("email", e.to_string()))?;
-    let name = input.name.as_deref().filter(|name| !name.trim().is_empty());
-    let language = app.config.words.default_language().tag();
-    Ok(Checked {
-        email,
-        name: name.map(|name| text::name("name", name)).transpose()?,
-        note: input.note.as_deref().map_or(Ok(None), |note| text::note("note", note))?,
-        metadata: input.metadata.as_ref().filter(|value| !value.is_null()).map(check_metadata).transpose()?,
-        locale: text::locale("locale", input.locale.as_deref().unwrap_or(language))?,
-        lifetime: check_lifetime(app, input.expires_in_seconds)?,
-        delivery: input.delivery,
-        on_conflict: input.on_conflict,
-    })
-}
-
-fn check_metadata(value: &Value) -> Result<Value> {
-    if !value.is_object() {
-        return Err(Error::bad_input("metadata", "Metadata is a JSON object."));
-    }
-    // PostgreSQL can keep it nowhere.
-    if holds_nul(value) {
-        return Err(Error::bad_input("metadata", "Metadata cannot hold the character U+0000."));
-    }
-    let size = serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len());
-    if size > METADATA_MAX {
-        return Err(Error::bad_input("metadata", "Metadata has at most 4096 bytes as compact JSON."));
-    }
-    Ok(value.clone())
-}
-
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(holds_nul),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
-        _ => false,
-    }
-}
-
-fn check_lifetime(app: &App, seconds: Option<i32>) -> Result<TimeDelta> {
-    let Some(seconds) = seconds else { return Ok(app.config.invitation_ttl) };
-    let lifetime = TimeDelta::seconds(i64::from(seconds));
-    let longest = app.config.invitation_max_ttl;
-    if lifetime < LIFETIME_MIN || lifetime > longest {
-        let message = format!("An invitation lasts from 300 to {} seconds.", longest.num_seconds());
-        return Err(Error::bad_input("expiresInSeconds", message));
-    }
-    Ok(lifetime)
 }
 
 /// The tenant, what the actor may do in it, and what is offered; the last is an error where the input is none that can be looked up,
@@ -332,7 +201,7 @@ impl Ready {
     /// Makes it and ends the transaction.
     async fn make(self, app: &App, txn: WriteTransaction, actor: &Actor) -> Result<Invited> {
         let Offer { prospect, counted, .. } = &self.offer;
-        if txn.is_serial() && prospect.has_room {
+        if prospect.has_room {
             let (batch, invited) =
                 self.rows(app, actor, counted.reservation.counting(txn.get_database_backend()));
             txn.finish(batch).await?;
