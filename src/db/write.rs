@@ -72,12 +72,6 @@ impl WriteTransaction {
         Self(Kind::Own(txn))
     }
 
-    /// Whether nobody else writes until it ends: what it has read holds for what it writes.
-    #[must_use]
-    pub fn is_serial(&self) -> bool {
-        matches!(self.0, Kind::Shared(_))
-    }
-
     /// Makes it last: when this returns, the database has it on disk.
     ///
     /// # Errors
@@ -89,9 +83,9 @@ impl WriteTransaction {
         }
     }
 
-    /// Executes what it ends with and makes it last. The statements answer nothing, and what they rest on was read before in this
-    /// transaction, so that they do not fail where it [is serial](Self::is_serial): if they do, it may be taken back from everybody who
-    /// shares it. Who stops waiting for it may find that it lasts.
+    /// Executes what it ends with and makes it last. The statements answer nothing, and rest on what was read before in this transaction, so
+    /// that they do not fail: where writers share a transaction, one that does may take it back from all of them. Who stops waiting for it
+    /// may find that it lasts.
     ///
     /// # Errors
     /// Whatever the database says; nothing was written then.

@@ -1,9 +1,8 @@
 //! Writers that share a transaction of SQLite and its commit. Who gives up goes back to where it began, and takes nothing of the others
 //! with it; who commits is answered when what they share is on disk. A writer that nobody waits behind commits at once.
 
-use std::sync::Arc;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sea_orm::{

@@ -27,7 +27,7 @@ pub(in crate::invitation) struct Prospect {
     pub(in crate::invitation) is_pending: bool,
     /// Invitations of the tenant that are recorded as pending.
     pub(in crate::invitation) pending: i64,
-    /// Whether every quota is known to have room.
+    /// Whether every quota has room, and keeps it until the transaction ends.
     pub(in crate::invitation) has_room: bool,
 }
 
