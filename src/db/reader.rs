@@ -92,15 +92,17 @@ impl ConnectionTrait for Reader {
 }
 
 /// A statement for SQLite whose outermost LIMIT stands in it as a number. SQLite plans by the number, so that a prepared statement with
-/// a parameter in its place is compiled again each time it is given one.
+/// a parameter in its place is compiled again each time it is given one. A lock, which SQLite has none of, leaves a space behind it.
 pub(super) fn plain_limit(mut statement: Statement) -> Statement {
-    if statement.db_backend != DbBackend::Sqlite || !statement.sql.ends_with(" LIMIT ?") {
+    let sql = statement.sql.trim_end();
+    if statement.db_backend != DbBackend::Sqlite || !sql.ends_with(" LIMIT ?") {
         return statement;
     }
+    let number = sql.len() - 1;
     if let Some(values) = &mut statement.values
         && let Some(Value::BigUnsigned(Some(rows))) = values.0.last()
     {
-        statement.sql.pop();
+        statement.sql.truncate(number);
         statement.sql.push_str(&rows.to_string());
         values.0.pop();
     }
@@ -119,9 +121,12 @@ mod tests {
 
     #[test]
     fn sqlite_is_told_how_many_rows_in_the_statement() {
-        let plain = plain_limit(statement(DbBackend::Sqlite, "SELECT b FROM t WHERE a = ? LIMIT ?", 51));
-        assert_eq!(plain.sql, "SELECT b FROM t WHERE a = ? LIMIT 51");
-        assert_eq!(plain.values.unwrap().0, ["a".into()]);
+        for end in ["", " "] {
+            let parametrised = format!("SELECT b FROM t WHERE a = ? LIMIT ?{end}");
+            let plain = plain_limit(statement(DbBackend::Sqlite, &parametrised, 51));
+            assert_eq!(plain.sql, "SELECT b FROM t WHERE a = ? LIMIT 51");
+            assert_eq!(plain.values.unwrap().0, ["a".into()]);
+        }
     }
 
     #[test]
