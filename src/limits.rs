@@ -52,6 +52,24 @@ pub async fn reserve(app: &App, db: &impl ConnectionTrait, limit: Limit, subject
     }
 }
 
+/// Reserves one attempt of each of some limits for their subjects, or none of any, in a transaction of its own.
+///
+/// # Errors
+/// As [`reserve`], of the first that is full.
+pub async fn reserve_all(app: &App, wanted: &[(Limit, &str)]) -> Result<()> {
+    if let Some(statement) = Reservation::of(app, wanted).all_or_none(DbBackend::Sqlite)
+        && app.db.execute_alone(statement).await? == Some(wanted.len() as u64)
+    {
+        return Ok(());
+    }
+    let txn = app.db.begin_write().await?;
+    // Each by a statement of its own: whoever has no attempts left of the first does not come as far as the row of the second.
+    for (limit, subject) in wanted {
+        reserve(app, &txn, *limit, subject).await?;
+    }
+    Ok(txn.commit().await?)
+}
+
 /// As [`reserve`], with the time to wait as a value: `None` when the attempt is granted.
 ///
 /// # Errors
@@ -101,6 +119,26 @@ impl Reservation {
     /// As [`Reservation::statement`], for who knows that there is room: it answers nothing.
     #[must_use]
     pub fn counting(&self, backend: DbBackend) -> Statement {
+        self.upsert(backend, |rows, _| (format!("VALUES {rows}"), Vec::new()))
+    }
+
+    /// The statement that reserves all of them or none, for a database whose writers come one after another; `None` where one allows
+    /// nothing at all.
+    fn all_or_none(&self, backend: DbBackend) -> Option<Statement> {
+        let room = self.room_values(self.limits.len())?;
+        let condition = |rows: &str, first: usize| {
+            let condition = Self::room_condition(self.limits.len(), first);
+            (format!("SELECT column1, column2, column3 FROM (VALUES {rows}) WHERE {condition}"), room)
+        };
+        Some(self.upsert(backend, condition))
+    }
+
+    /// Counts an attempt of each in the rows that `source` makes of them, given the number of its first parameter.
+    fn upsert(
+        &self,
+        backend: DbBackend,
+        source: impl FnOnce(&str, usize) -> (String, Vec<Value>),
+    ) -> Statement {
         let mut values = vec![Value::from(self.at)];
         let (mut rows, mut most) = (Vec::new(), Vec::new());
         for (limit, key) in self.limits.iter().zip(&self.keys) {
@@ -109,14 +147,15 @@ impl Reservation {
             most.push(format!("WHEN ${} THEN {}", n + 1, limit.most));
             values.extend([Value::from(key.clone()), Value::from(self.at + limit.window)]);
         }
+        let (source, further) = source(&rows.join(", "), values.len() + 1);
+        values.extend(further);
         let statement = format!(
-            "INSERT INTO rate_limit (key, used, window_ends_at) VALUES {}
+            "INSERT INTO rate_limit (key, used, window_ends_at) {source}
          ON CONFLICT (key) DO UPDATE SET
            used = CASE WHEN rate_limit.window_ends_at <= $1 THEN 1 ELSE rate_limit.used + 1 END,
            window_ends_at = CASE WHEN rate_limit.window_ends_at <= $1 THEN excluded.window_ends_at
                             ELSE rate_limit.window_ends_at END
          WHERE rate_limit.window_ends_at <= $1 OR rate_limit.used < CASE rate_limit.key {} END",
-            rows.join(", "),
             most.join(" ")
         );
         Statement::from_sql_and_values(backend, statement, values)

@@ -184,6 +184,20 @@ impl Db {
         &self.writer
     }
 
+    /// Executes a statement that is a transaction by itself, and says how many rows it changed; `None` where it was not executed, since it
+    /// had better share a commit with others, or an operation's key has to be claimed with it. For SQLite, whose writers come one
+    /// after another.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn execute_alone(&self, statement: Statement) -> Result<Option<u64>, DbErr> {
+        if self.writer.get_database_backend() != statement.db_backend || once::is_marked() {
+            return Ok(None);
+        }
+        let Some(_place) = self.turns.alone() else { return Ok(None) };
+        Ok(Some(self.writer.execute_raw(statement).await?.rows_affected()))
+    }
+
     /// Begins a transaction that writes.
     ///
     /// # Errors

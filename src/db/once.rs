@@ -46,6 +46,11 @@ pub async fn marked<F: Future>(mark: Arc<Mark>, operation: F) -> F::Output {
     MARK.scope(mark, operation).await
 }
 
+/// Whether the operation that is executed has a key.
+pub(super) fn is_marked() -> bool {
+    MARK.try_with(|_| ()).is_ok()
+}
+
 /// Claims the key of the operation that is executed, if it is a marked one.
 ///
 /// # Errors

@@ -4,19 +4,19 @@ use chrono::TimeDelta;
 use sea_orm::{ActiveEnum as _, ConnectionTrait};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Tokens, beginning, principal_of, session_of, speaking, tokens};
+use super::{Tokens, beginning, principal_of, session_of, signed, speaking, tokens};
 use crate::actor::{Actor, Principal};
 use crate::app::App;
+use crate::auth::model::entrance::{self, Entrant, Place};
 use crate::auth::model::{principal, session};
 use crate::email::Email;
 use crate::error::{Error, ErrorCode, Result};
 use crate::id::TenantId;
 use crate::limits::{self, Limit};
-use crate::membership::{Membership, MembershipStatus};
-use crate::password;
-use crate::tenant::{Tenant, TenantStatus};
+use crate::membership::MembershipStatus;
+use crate::tenant::TenantStatus;
 use crate::user::{User, UserStatus};
-use crate::{membership, tenant, user};
+use crate::{password, tenant, user};
 
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
 
@@ -69,16 +69,18 @@ pub async fn login(
 
     let txn = app.db.begin_write().await?;
     // Hashing takes its time: whoever was suspended or changed the password meanwhile does not get in.
-    let now = user::service::get_locked(&txn, user.id).await?;
-    let same = now.password_hash == user.password_hash || (renewed.is_some() && now.password_hash == renewed);
-    if now.status != UserStatus::Active || !same {
+    let Some((entrant, places)) = entrance::find(&txn, user.id).await? else { return Err(wrong()) };
+    let same = entrant.password_hash == user.password_hash
+        || (renewed.is_some() && entrant.password_hash == renewed);
+    if entrant.status != UserStatus::Active || !same {
         return Err(wrong());
     }
-    let memberships = membership::service::of_user(&txn, user.id).await?;
-    let place = choose_tenant(&txn, &now, memberships, tenant_id).await?;
-    let session = session_of(app, &actor.origin, &now, place.as_ref().map(|(tenant, _)| tenant.id));
-    let tokens = tokens(app, &txn, &session).await?;
-    let principal = speaking(app, row(&session, now, place), session.id)?;
+    let place = choose_tenant(&txn, &entrant, places, tenant_id).await?;
+    let session = session_of(app, &actor.origin, user.id, place.as_ref().map(|place| place.tenant_id));
+    let active = place.as_ref().and_then(|place| place.membership.clone());
+    let active = active.filter(|membership| membership.status == MembershipStatus::Active);
+    let tokens = signed(app, &session, active.map(|membership| membership.role)).await?;
+    let principal = speaking(app, row(&session, entrant, place), session.id)?;
     let principal = principal.ok_or_else(|| Error::internal("a session ended as it began"))?;
     let batch = beginning(app, txn.get_database_backend(), &actor.origin, &session);
     txn.finish(batch).await?;
@@ -86,11 +88,11 @@ pub async fn login(
 }
 
 /// What stands behind a session that is about to begin.
-fn row(session: &session::Model, user: User, place: Option<Place>) -> principal::Row {
-    let (tenant, membership) = place.unzip();
-    let membership = membership.flatten();
+fn row(session: &session::Model, user: Entrant, place: Option<Place>) -> principal::Row {
+    let tenant_status = place.as_ref().map(|place| place.tenant_status.to_value());
+    let membership = place.and_then(|place| place.membership);
     principal::Row {
-        user_id: user.id,
+        user_id: session.user_id,
         tenant_id: session.tenant_id,
         refresh_counter: session.refresh_counter,
         revoked_at: session.revoked_at,
@@ -104,19 +106,17 @@ fn row(session: &session::Model, user: User, place: Option<Place>) -> principal:
         created_at: user.created_at,
         membership_id: membership.as_ref().map(|membership| membership.id),
         membership_status: membership.map(|membership| membership.status.to_value()),
-        tenant_status: tenant.map(|tenant| tenant.status.to_value()),
+        tenant_status,
     }
 }
 
-/// Counts the attempt against the address and the client's network, or refuses it and counts nothing.
+/// Counts the attempt against the client's network and the address, or refuses it and counts nothing.
 async fn reserve(app: &App, actor: &Actor, email: &Email) -> Result<()> {
     let limits = app.config.limits;
-    let txn = app.db.begin_write().await?;
+    let network = actor.origin.network();
     let per_network = Limit::new("login-ip", limits.login_per_ip, WINDOW);
-    limits::reserve(app, &txn, per_network, &actor.origin.network()).await?;
-    // By a statement of its own: a network that has no attempts left does not come as far as the row of the address.
-    limits::reserve(app, &txn, Limit::new("login", limits.login_per_address, WINDOW), email.norm()).await?;
-    Ok(txn.commit().await?)
+    let per_address = Limit::new("login", limits.login_per_address, WINDOW);
+    limits::reserve_all(app, &[(per_network, &network), (per_address, email.norm())]).await
 }
 
 fn wrong() -> Error {
@@ -141,33 +141,30 @@ async fn rehash(app: &App, user: &User, password: &SecretString) -> Option<Strin
     }
 }
 
-/// A tenant that somebody can speak for, and their membership where they have one.
-type Place = (Tenant, Option<Membership>);
-
 /// The tenant asked for; else the one used last, else the one joined first.
 async fn choose_tenant(
     db: &impl ConnectionTrait,
-    user: &User,
-    memberships: Vec<(Membership, Tenant)>,
+    user: &Entrant,
+    places: Vec<Place>,
     named: Option<TenantId>,
 ) -> Result<Option<Place>> {
-    let is_open = |(membership, tenant): &(Membership, Tenant)| {
-        membership.status == MembershipStatus::Active && tenant.status == TenantStatus::Active
+    let is_open = |place: &Place| {
+        let active = |membership: &entrance::Membership| membership.status == MembershipStatus::Active;
+        place.membership.as_ref().is_some_and(active) && place.tenant_status == TenantStatus::Active
     };
-    let member = |(membership, tenant)| Some((tenant, Some(membership)));
     let wanted = named.or(user.last_tenant_id);
-    let mut held = memberships.iter().filter(|held| user.is_superuser || is_open(held));
-    if let Some(held) = held.find(|(_, tenant)| Some(tenant.id) == wanted) {
-        return Ok(member(held.clone()));
+    let mut held = places.iter().filter(|place| user.is_superuser || is_open(place));
+    if let Some(place) = held.find(|place| Some(place.tenant_id) == wanted) {
+        return Ok(Some(place.clone()));
     }
     // What an administrator used last may have been erased since.
     if let Some(wanted) = wanted.filter(|_| user.is_superuser)
         && let Some(tenant) = tenant::service::find(db, wanted).await?
     {
-        return Ok(Some((tenant, None)));
+        return Ok(Some(Place { tenant_id: tenant.id, tenant_status: tenant.status, membership: None }));
     }
     if named.is_some() {
         return Err(Error::not_found("tenant").at("tenantId"));
     }
-    Ok(memberships.into_iter().find(is_open).and_then(member))
+    Ok(places.into_iter().find(is_open))
 }

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{SessionId, TenantId, TypedId as _, UserId};
 use crate::keys::TokenKind;
+use crate::permission::Permissions;
 use crate::user::User;
 use crate::{membership, user};
 
@@ -125,17 +126,17 @@ pub async fn begin_session(
     user: &User,
     tenant_id: Option<TenantId>,
 ) -> Result<session::Model> {
-    let row = session_of(app, origin, user, tenant_id);
+    let row = session_of(app, origin, user.id, tenant_id);
     beginning(app, db.get_database_backend(), origin, &row).execute(db).await?;
     Ok(row)
 }
 
 /// A session for `user` that has not begun.
-fn session_of(app: &App, origin: &Origin, user: &User, tenant_id: Option<TenantId>) -> session::Model {
+fn session_of(app: &App, origin: &Origin, user_id: UserId, tenant_id: Option<TenantId>) -> session::Model {
     let now = app.clock.now();
     session::Model {
         id: app.fresh_id(),
-        user_id: user.id,
+        user_id,
         tenant_id,
         refresh_counter: 0,
         rotated_at: None,
@@ -167,8 +168,15 @@ fn beginning(app: &App, backend: DbBackend, origin: &Origin, row: &session::Mode
 /// # Errors
 /// Whatever the database says.
 pub async fn tokens(app: &App, db: &impl ConnectionTrait, row: &session::Model) -> Result<Tokens> {
+    let held = held(db, row.user_id, row.tenant_id).await?;
+    signed(app, row, held).await
+}
+
+/// As [`tokens`], given the key of the user's role in the session's tenant and what it permits.
+async fn signed(app: &App, row: &session::Model, held: Option<(String, Permissions)>) -> Result<Tokens> {
     let counter = u32::try_from(row.refresh_counter).map_err(Error::internal)?;
-    let (access_token, access_expires_at) = access_token(app, db, row.id, row.user_id, row.tenant_id).await?;
+    let (access_token, access_expires_at) =
+        access_token(app, row.id, row.user_id, row.tenant_id, held).await?;
     Ok(Tokens {
         access_token,
         access_expires_at,
@@ -177,17 +185,24 @@ pub async fn tokens(app: &App, db: &impl ConnectionTrait, row: &session::Model) 
     })
 }
 
+async fn held(
+    db: &impl ConnectionTrait,
+    user_id: UserId,
+    tenant_id: Option<TenantId>,
+) -> Result<Option<(String, Permissions)>> {
+    match tenant_id {
+        Some(tenant_id) => membership::service::held(db, tenant_id, user_id).await,
+        None => Ok(None),
+    }
+}
+
 async fn access_token(
     app: &App,
-    db: &impl ConnectionTrait,
     session_id: SessionId,
     user_id: UserId,
     tenant_id: Option<TenantId>,
+    held: Option<(String, Permissions)>,
 ) -> Result<(String, Instant)> {
-    let held = match tenant_id {
-        Some(tenant_id) => membership::service::held(db, tenant_id, user_id).await?,
-        None => None,
-    };
     let (role, permissions) = held.unzip();
     let grant = access::Grant {
         user_id,

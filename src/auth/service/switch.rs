@@ -1,6 +1,6 @@
 //! Speaking for another tenant.
 
-use super::access_token;
+use super::{access_token, held};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::auth::model::session;
@@ -38,8 +38,9 @@ pub async fn switch_tenant(app: &App, actor: &Actor, tenant_id: TenantId) -> Res
     let switched = NewEvent::of(EventKind::SessionTenantSwitched, Some(tenant_id), subject);
     event::service::record(app, &txn, actor, switched).await?;
     let membership = membership::service::find(&txn, tenant_id, principal.user_id).await?;
+    let held = held(&txn, principal.user_id, Some(tenant_id)).await?;
     let (access_token, access_expires_at) =
-        access_token(app, &txn, principal.session_id, principal.user_id, Some(tenant_id)).await?;
+        access_token(app, principal.session_id, principal.user_id, Some(tenant_id), held).await?;
     txn.commit().await?;
     let membership = membership.filter(|m| m.status == MembershipStatus::Active);
     Ok(Switched { access_token, access_expires_at, membership })

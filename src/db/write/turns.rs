@@ -38,7 +38,7 @@ impl Default for Turns {
 
 /// Writers that share a transaction of the database.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(in crate::db) struct Group {
     txn: DatabaseTransaction,
     /// Those who have written, and wait for the commit.
     members: Vec<oneshot::Sender<Result<(), DbErr>>>,
@@ -47,7 +47,8 @@ pub(super) struct Group {
     open: bool,
 }
 
-type Place = OwnedMutexGuard<Option<Group>>;
+/// The place of whoever writes.
+pub(in crate::db) type Place = OwnedMutexGuard<Option<Group>>;
 
 /// The right to write, until it is dropped.
 #[derive(Debug)]
@@ -88,6 +89,14 @@ impl Turns {
         };
         turn.enter(writer, alone).await?;
         Ok(WriteTransaction(Kind::Shared(turn)))
+    }
+
+    /// The turn of somebody who writes one statement, until it is dropped; `None` where others write, or wait to.
+    pub(in crate::db) fn alone(self: &Arc<Self>) -> Option<Place> {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            return None;
+        }
+        Arc::clone(&self.group).try_lock_owned().ok().filter(|place| place.is_none())
     }
 }
 
