@@ -55,6 +55,8 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_WRITERS: u32 = 12;
 /// Connections that read from PostgreSQL.
 const POSTGRES_READERS: u32 = 8;
+/// Rows that SQLite reads ahead of whoever takes them: a page of any list, so that its thread need not wait for the other's.
+const ROWS_AHEAD: usize = 1_024;
 /// How long a request waits for its turn to write.
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for a connection, or for the database to come back.
@@ -282,7 +284,8 @@ fn sqlite_options(url: &str, read_only: bool) -> ConnectOptions {
                 .pragma("synchronous", "FULL")
                 .pragma("temp_store", "MEMORY")
                 .pragma("mmap_size", "268435456")
-                .pragma("cache_size", "-4096");
+                .pragma("cache_size", "-4096")
+                .row_buffer_size(ROWS_AHEAD);
             if read_only { sqlite.pragma("query_only", "ON") } else { sqlite }
         });
     if !read_only {
