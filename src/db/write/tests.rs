@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::turns::SHARED_MAX;
 use super::{Turns, WriteTransaction, settled};
+use crate::db::once::{self, Mark};
 use crate::db::{Batch, Db};
 
 /// A database with a table of different numbers.
@@ -95,6 +96,29 @@ async fn one_alone_is_committed_at_once() {
     let txn = numbers.db.begin_write().await.unwrap();
     add(&txn, 1).await.unwrap();
     within(txn.commit()).await.unwrap();
+    assert_eq!(numbers.all().await, [1]);
+}
+
+#[tokio::test]
+async fn a_statement_goes_alone_only_where_nobody_else_writes() {
+    let numbers = Numbers::new().await;
+    let insert = |n: i64| {
+        Statement::from_sql_and_values(DbBackend::Sqlite, "INSERT INTO number VALUES ($1)", [n.into()])
+    };
+    assert_eq!(numbers.db.execute_alone(insert(1)).await.unwrap(), Some(1));
+    let txn = numbers.db.begin_write().await.unwrap();
+    assert_eq!(numbers.db.execute_alone(insert(2)).await.unwrap(), None, "somebody writes");
+    let (task, waiting) = numbers.waiter().await;
+    drop(txn);
+    assert_eq!(numbers.db.execute_alone(insert(2)).await.unwrap(), None, "somebody has waited for longer");
+    drop(waiting);
+    task.await.unwrap();
+    let postgres = Statement { db_backend: DbBackend::Postgres, ..insert(3) };
+    assert_eq!(numbers.db.execute_alone(postgres).await.unwrap(), None, "it is for one writer at a time");
+    let now = "2026-03-02T12:00:00Z".parse().unwrap();
+    let mark = Mark { key: "k".into(), request: "r".into(), owner: "o".into(), now, ends_at: now };
+    let marked = once::marked(Arc::new(mark), numbers.db.execute_alone(insert(4)));
+    assert_eq!(marked.await.unwrap(), None, "the key has to be claimed with it");
     assert_eq!(numbers.all().await, [1]);
 }
 
