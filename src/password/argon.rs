@@ -1,10 +1,10 @@
 //! Argon2id over memory that is used again.
 //!
 //! A fresh block of 19 MiB for each hash leaves the allocator with hundreds of MiB under a flood of sign-ins, for each
-//! thread keeps what it has had. Here there are as many blocks as hashes are made at a time, and they are kept until nobody has
-//! signed in for a while.
+//! thread keeps what it has had. Here there are as many blocks as hashes are made at a time, and they are kept until none was made
+//! for a while.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -21,21 +21,37 @@ const VERSION: Version = Version::V0x13;
 #[derive(Debug)]
 pub(super) struct Argon {
     params: Params,
-    blocks: Mutex<Vec<Vec<Block>>>,
+}
+
+/// Memory for hashes that are made one after another.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    /// Gives the memory back that no hash is made in.
+    pub(super) fn rest(&self) {
+        let kept = std::mem::take(&mut *self.blocks());
+        // Nobody has to wait until the system has it.
+        drop(kept);
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, Vec<Vec<Block>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Argon {
     pub(super) fn new(memory: u32, passes: u32, lanes: u32) -> Result<Self> {
         let params = Params::new(memory, passes, lanes, Some(HASH_LEN)).map_err(failed)?;
-        Ok(Self { params, blocks: Mutex::default() })
+        Ok(Self { params })
     }
 
     /// Hashes `text` under a fresh salt; a PHC string.
-    pub(super) fn hash(&self, text: &str) -> Result<String> {
+    pub(super) fn hash(&self, memory: &Memory, text: &str) -> Result<String> {
         let salt = random::<SALT_LEN>()?;
         let mut out = [0; HASH_LEN];
         let argon2 = Argon2::new(ALGORITHM, VERSION, self.params.clone());
-        self.fill(argon2, text, &salt, &mut out).map_err(failed)?;
+        self.fill(memory, argon2, (text, &salt), &mut out).map_err(failed)?;
         self.phc(&salt, &out)
     }
 
@@ -56,7 +72,7 @@ impl Argon {
     }
 
     /// Whether `text` is what `hash` was made of, with whatever parameters it names.
-    pub(super) fn verify(&self, text: &str, hash: &str) -> bool {
+    pub(super) fn verify(&self, memory: &Memory, text: &str, hash: &str) -> bool {
         let Ok(parsed) = PasswordHash::new(hash) else { return false };
         let (Some(salt), Some(expected)) = (&parsed.salt, &parsed.hash) else { return false };
         let algorithm = Algorithm::try_from(parsed.algorithm.as_str());
@@ -65,7 +81,8 @@ impl Argon {
             return false;
         };
         let mut out = vec![0; expected.as_bytes().len()];
-        let filled = self.fill(Argon2::new(algorithm, version, params), text, salt, &mut out);
+        let argon2 = Argon2::new(algorithm, version, params);
+        let filled = self.fill(memory, argon2, (text, salt), &mut out);
         // Compared in constant time.
         filled.is_ok() && Output::new(&out).is_ok_and(|out| out == *expected)
     }
@@ -77,29 +94,24 @@ impl Argon {
         params.is_none_or(|params| cost(&params) != cost(&self.params))
     }
 
-    fn fill(&self, argon2: Argon2<'_>, text: &str, salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
+    fn fill(
+        &self,
+        memory: &Memory,
+        argon2: Argon2<'_>,
+        (text, salt): (&str, &[u8]),
+        out: &mut [u8],
+    ) -> argon2::Result<()> {
         let (own, needed) = (self.params.block_count(), argon2.params().block_count());
-        let kept = self.blocks.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut blocks = kept.unwrap_or_else(|| vec![Block::new(); own]);
         if needed > own {
             // A hash of a time when hashes cost more: the memory is for this once.
-            let done =
-                argon2.hash_password_into_with_memory(text.as_bytes(), salt, out, vec![Block::new(); needed]);
-            self.keep(blocks);
-            return done;
+            let blocks = vec![Block::new(); needed];
+            return argon2.hash_password_into_with_memory(text.as_bytes(), salt, out, blocks);
         }
+        let kept = memory.blocks().pop();
+        let mut blocks = kept.unwrap_or_else(|| vec![Block::new(); own]);
         let done = argon2.hash_password_into_with_memory(text.as_bytes(), salt, out, &mut blocks[..needed]);
-        self.keep(blocks);
+        memory.blocks().push(blocks);
         done
-    }
-
-    /// Gives the memory back that no hash is made in.
-    pub(super) fn rest(&self) {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    fn keep(&self, blocks: Vec<Block>) {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
     }
 }
 
@@ -116,17 +128,17 @@ fn failed(error: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::Argon;
+    use super::{Argon, Memory};
 
     #[test]
     fn memory_is_used_again_and_given_back() {
-        let argon = Argon::new(64, 1, 1).unwrap();
-        let kept = || argon.blocks.lock().unwrap().len();
-        let hash = argon.hash("one").unwrap();
-        assert!(argon.verify("one", &hash) && !argon.verify("two", &hash));
+        let (argon, memory) = (Argon::new(64, 1, 1).unwrap(), Memory::default());
+        let kept = || memory.blocks().len();
+        let hash = argon.hash(&memory, "one").unwrap();
+        assert!(argon.verify(&memory, "one", &hash) && !argon.verify(&memory, "two", &hash));
         assert_eq!(kept(), 1);
-        argon.rest();
+        memory.rest();
         assert_eq!(kept(), 0);
-        assert!(argon.verify("one", &hash));
+        assert!(argon.verify(&memory, "one", &hash));
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use unicode_normalization::UnicodeNormalization as _;
 
-use self::argon::Argon;
+use self::argon::{Argon, Memory};
 use self::threads::Threads;
 use crate::config::PasswordRules;
 use crate::error::{Error, ErrorCode, Result};
@@ -37,11 +37,11 @@ pub struct Hasher(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     rules: PasswordRules,
-    argon: Arc<Argon>,
+    argon: Argon,
     /// A random hash: verifying against it costs what a real one costs, and never succeeds.
     dummy: String,
     permits: Arc<Semaphore>,
-    threads: Threads,
+    threads: Arc<Threads<Memory>>,
     waiting: AtomicUsize,
     verified: AtomicUsize,
 }
@@ -72,16 +72,15 @@ impl Hasher {
     /// # Errors
     /// When the parameters are out of bounds, or there is no randomness for the dummy hash.
     pub fn new(rules: PasswordRules) -> Result<Self> {
-        let argon = Arc::new(Argon::new(rules.memory, rules.passes, rules.lanes)?);
+        let argon = Argon::new(rules.memory, rules.passes, rules.lanes)?;
         let dummy = argon.dummy()?;
-        let resting = Arc::clone(&argon);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Inner {
             rules,
             argon,
             dummy,
             permits: Arc::new(Semaphore::new(cores)),
-            threads: Threads::start(cores, REST, move || resting.rest()).map_err(Error::internal)?,
+            threads: Threads::start(cores, REST, Memory::rest).map_err(Error::internal)?,
             waiting: AtomicUsize::new(0),
             verified: AtomicUsize::new(0),
         })))
@@ -133,7 +132,7 @@ impl Hasher {
     /// `OVERLOADED` when too many are waiting.
     pub async fn hash(&self, password: &SecretString) -> Result<String> {
         let text = normalise(password);
-        self.run(move |inner| inner.argon.hash(&text)).await?
+        self.run(move |inner, memory| inner.argon.hash(memory, &text)).await?
     }
 
     /// Whether `password` belongs to `hash`. Without a hash the same work is done, and the answer is no.
@@ -144,9 +143,9 @@ impl Hasher {
         let text = normalise(password);
         let sound = text.len() <= MAX_BYTES;
         let known = hash.is_some();
-        let verified = self.run(move |inner| {
+        let verified = self.run(move |inner, memory| {
             let text = if sound { text.as_str() } else { "" };
-            inner.argon.verify(text, hash.as_deref().unwrap_or(&inner.dummy))
+            inner.argon.verify(memory, text, hash.as_deref().unwrap_or(&inner.dummy))
         });
         let verified = verified.await?;
         self.0.verified.fetch_add(1, Ordering::SeqCst);
@@ -171,27 +170,33 @@ impl Hasher {
         self.0.verified.load(Ordering::SeqCst)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl Fn(&Inner) -> T + Send + Sync + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Inner, &Memory) -> T + Send + Sync + 'static,
+    ) -> Result<T> {
         self.work(work).instrument(traces::step("password hash")).await
     }
 
-    async fn work<T: Send + 'static>(&self, work: impl Fn(&Inner) -> T + Send + Sync + 'static) -> Result<T> {
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Inner, &Memory) -> T + Send + Sync + 'static,
+    ) -> Result<T> {
         let inner = &self.0;
         let _place = Place(&inner.waiting);
         if inner.waiting.fetch_add(1, Ordering::SeqCst) >= QUEUE + inner.permits.available_permits() {
             return Err(Error::Overloaded(Duration::from_secs(1)));
         }
         let permit = Arc::clone(&inner.permits).acquire_owned().await.map_err(Error::internal)?;
-        let (inner, shared) = (Arc::clone(inner), Arc::clone(inner));
+        let (threads, inner) = (Arc::clone(&inner.threads), Arc::clone(inner));
         // In a task of its own: a hash that nobody waits for any more has its permit until it is made.
         let hashing = tokio::spawn(async move {
             let _permit = permit;
-            inner.threads.run(move || work(&shared)).await
+            threads.run(move |memory| work(&inner, memory)).await
         });
-        let done = hashing.await.map_err(Error::internal)?;
-        let (value, took) = done.ok_or_else(|| Error::internal("hashing a password ended unexpectedly"))?;
-        metrics::hash(took);
-        Ok(value)
+        let made = hashing.await.map_err(Error::internal)?;
+        let made = made.ok_or_else(|| Error::internal("hashing a password ended unexpectedly"))?;
+        metrics::hash(made.took);
+        Ok(made.value)
     }
 }
 

@@ -44,7 +44,7 @@ const FIGURES: &[(&str, Kind, &str)] = &[
     (OLDEST, Kind::Gauge(Unit::Seconds), "Age of the mail that has waited longest."),
     (HELD, Kind::Gauge(Unit::Count), "1 while all mail is held back."),
     (WEBHOOKS, Kind::Counter, "Attempts to post an event to an endpoint and how they ended."),
-    (HASHES, Kind::Histogram, "Seconds that a password hash took, without waiting."),
+    (HASHES, Kind::Histogram, "Seconds that a password hash took once it had begun."),
     (LIMITED, Kind::Counter, "Attempts that a limit refused."),
     (JOB_SUCCESS, Kind::Gauge(Unit::Seconds), "When a task last went well, in seconds since 1970."),
     (JOB_FAILURES, Kind::Counter, "Runs of a task that failed."),
