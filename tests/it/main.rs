@@ -18,6 +18,7 @@ mod delivery;
 mod desk;
 mod documents;
 mod endpoint;
+mod entrance;
 mod events;
 mod expiry;
 mod faults;

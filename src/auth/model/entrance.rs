@@ -1,10 +1,9 @@
 //! The one read across slices as somebody signs in: who they are, and every tenant that they are in, with their role there.
 
-use std::sync::LazyLock;
-
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 
 use crate::clock::Instant;
+use crate::error::{Error, Result};
 use crate::id::{MembershipId, TenantId, UserId};
 use crate::membership::MembershipStatus;
 use crate::permission::Permissions;
@@ -37,8 +36,18 @@ pub(in crate::auth) struct Place {
 pub(in crate::auth) struct Membership {
     pub(in crate::auth) id: MembershipId,
     pub(in crate::auth) status: MembershipStatus,
+    role_key: String,
+    role_permissions: String,
+}
+
+impl Membership {
     /// Key of the role, and what it permits.
-    pub(in crate::auth) role: (String, Permissions),
+    ///
+    /// # Errors
+    /// For a permission that this version does not know.
+    pub(in crate::auth) fn role(self) -> Result<(String, Permissions)> {
+        Ok((self.role_key, self.role_permissions.parse().map_err(Error::internal)?))
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -50,7 +59,7 @@ struct Joined {
     tenant_id: Option<TenantId>,
     tenant_status: Option<TenantStatus>,
     role_key: Option<String>,
-    role_permissions: Option<Permissions>,
+    role_permissions: Option<String>,
 }
 
 impl Joined {
@@ -58,7 +67,8 @@ impl Joined {
         let membership = Membership {
             id: self.membership_id?,
             status: self.membership_status?,
-            role: (self.role_key.clone()?, self.role_permissions.clone()?),
+            role_key: self.role_key.clone()?,
+            role_permissions: self.role_permissions.clone()?,
         };
         Some(Place {
             tenant_id: self.tenant_id?,
@@ -79,19 +89,21 @@ const SELECT: &str = r#"
      WHERE u.id = $1
      ORDER BY m.id"#;
 
-static LOCKED: LazyLock<String> = LazyLock::new(|| format!("{SELECT} FOR NO KEY UPDATE OF u"));
+/// For PostgreSQL, where a statement that waits for a row would read all others as they were before it waited.
+const LOCK: &str = r#"SELECT 1 FROM "user" u WHERE u.id = $1 FOR NO KEY UPDATE"#;
 
-/// The user, whose row is locked until the transaction ends, and the tenants they are in but for deleted ones, oldest membership
-/// first. SQLite needs no lock: its writers come one after another.
+/// The user, whose row is locked until the transaction ends, and the tenants they are in, oldest membership first. SQLite needs no
+/// lock: its writers come one after another.
 pub(in crate::auth) async fn find(
     db: &impl ConnectionTrait,
     user: UserId,
 ) -> Result<Option<(Entrant, Vec<Place>)>, DbErr> {
     let backend = db.get_database_backend();
-    let sql = if backend == DbBackend::Sqlite { SELECT } else { LOCKED.as_str() };
-    let select = Statement::from_sql_and_values(backend, sql, [Value::from(user)]);
-    let rows = Joined::find_by_statement(select).all(db).await?;
-    let places = rows.iter().filter_map(Joined::place);
-    let places = places.filter(|place| place.tenant_status != TenantStatus::Deleted).collect();
+    let statement = |sql| Statement::from_sql_and_values(backend, sql, [Value::from(user)]);
+    if backend != DbBackend::Sqlite {
+        db.query_one_raw(statement(LOCK)).await?;
+    }
+    let rows = Joined::find_by_statement(statement(SELECT)).all(db).await?;
+    let places = rows.iter().filter_map(Joined::place).collect();
     Ok(rows.into_iter().next().map(|row| (row.entrant, places)))
 }

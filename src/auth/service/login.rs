@@ -79,7 +79,7 @@ pub async fn login(
     let session = session_of(app, &actor.origin, user.id, place.as_ref().map(|place| place.tenant_id));
     let active = place.as_ref().and_then(|place| place.membership.clone());
     let active = active.filter(|membership| membership.status == MembershipStatus::Active);
-    let tokens = signed(app, &session, active.map(|membership| membership.role)).await?;
+    let tokens = signed(app, &session, active.map(entrance::Membership::role).transpose()?).await?;
     let principal = speaking(app, row(&session, entrant, place), session.id)?;
     let principal = principal.ok_or_else(|| Error::internal("a session ended as it began"))?;
     let batch = beginning(app, txn.get_database_backend(), &actor.origin, &session);
