@@ -31,7 +31,7 @@ impl Memory {
     /// Gives the memory back that no hash is made in.
     pub(super) fn rest(&self) {
         let kept = std::mem::take(&mut *self.blocks());
-        // Nobody has to wait until the system has it.
+        // Given back while others can have what they keep.
         drop(kept);
     }
 

@@ -191,12 +191,12 @@ impl Hasher {
         // In a task of its own: a hash that nobody waits for any more has its permit until it is made.
         let hashing = tokio::spawn(async move {
             let _permit = permit;
-            threads.run(move |memory| work(&inner, memory)).await
+            let made = threads.run(move |memory| work(&inner, memory)).await?;
+            metrics::hash(made.took);
+            Some(made.value)
         });
         let made = hashing.await.map_err(Error::internal)?;
-        let made = made.ok_or_else(|| Error::internal("hashing a password ended unexpectedly"))?;
-        metrics::hash(made.took);
-        Ok(made.value)
+        made.ok_or_else(|| Error::internal("hashing a password ended unexpectedly"))
     }
 }
 

@@ -26,6 +26,8 @@ const PATIENT: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
 const SLOWEST: u32 = 32;
 /// How long a patient thread is waited for at least, however little a hash needs.
 const LEAST: Duration = Duration::from_millis(100);
+/// How long it is waited for at the most, however much a hash needs.
+const MOST: Duration = Duration::from_secs(2);
 /// How long nobody asks the patient ones once they were too slow.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -136,7 +138,7 @@ impl<C: Default + Send + Sync + 'static> Threads<C> {
 
     fn whom(&self) -> Ask {
         let needed = self.needed.load(Ordering::Relaxed);
-        let patience = Duration::from_micros(needed).saturating_mul(SLOWEST).max(self.least);
+        let patience = Duration::from_micros(needed).saturating_mul(SLOWEST).min(MOST).max(self.least);
         let mut processor = lock(&self.processor);
         match *processor {
             // Nobody knows yet how long to wait.
@@ -280,7 +282,7 @@ mod tests {
 
     use super::{Made, PATIENT, Processor, Threads, lock};
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_secs(600);
 
     /// Threads with nothing of their own, of which one of each kind hashes, once they have hashed.
     async fn threads() -> Threads<()> {
@@ -357,7 +359,8 @@ mod tests {
         *lock(&threads.processor) = Processor::Busy(Instant::now());
         assert_eq!(runs_on(&threads).await, "steady");
         while *lock(&threads.processor) == Processor::Tried {
-            tokio::task::yield_now().await;
+            // The patient thread needs the processor as well.
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(*lock(&threads.processor), Processor::Free);
         assert_eq!(runs_on(&threads).await, "patient");

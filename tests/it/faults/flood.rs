@@ -85,7 +85,8 @@ async fn t10_a_flood_of_logins_is_bounded_in_memory_and_refused_beyond_that() {
     let (refused, grown, _) = flood(300).await;
     assert!(refused > 0, "a full queue refuses");
     let permits = std::thread::available_parallelism().unwrap().get() as u64;
-    assert!(grown < permits * HASH + 40 * 1024, "{grown} KiB");
+    // A processor that is busy with something else may leave as many hashes behind as are made at a time.
+    assert!(grown < 2 * permits * HASH + 40 * 1024, "{grown} KiB");
 }
 
 mod chaos {
