@@ -75,6 +75,11 @@ async fn a_session_speaks_for_the_tenant_used_last_where_its_user_still_may() {
         names(&app, email, &globex).await.unwrap();
     }
 
+    // A role that a newer version has changed is in nobody's way who speaks for another tenant.
+    names(&app, email, &acme).await.unwrap();
+    app.sql("UPDATE role SET permissions = 'travel_in_time' WHERE key = 'member' AND tenant_id = (SELECT id FROM tenant WHERE slug = 'globex')").await;
+    assert_eq!(enters(&app, email).await, (acme.clone(), json!("owner"), true));
+
     app.sql("UPDATE membership SET status = 'suspended' WHERE user_id = (SELECT id FROM \"user\" WHERE email = 'owner@acme.test')").await;
     assert_eq!(enters(&app, email).await, (Value::Null, Value::Null, false), "no tenant is open to them");
 }
@@ -94,7 +99,11 @@ async fn an_administrator_of_the_platform_speaks_for_any_tenant_and_has_a_role_w
     assert_eq!(speaks(named).await["data"]["invitations"]["totalCount"], 1);
 
     app.put("acme", &email, "owner").await;
-    assert_eq!(claims(&names(&app, &email, &acme).await.unwrap()), (acme.clone(), json!("owner"), true));
+    let owns = (acme.clone(), json!("owner"), true);
+    assert_eq!(claims(&names(&app, &email, &acme).await.unwrap()), owns);
+    app.sql("UPDATE tenant SET status = 'deleted'").await;
+    assert_eq!(claims(&names(&app, &email, &acme).await.unwrap()), owns, "they may still look at it");
+    app.sql("UPDATE tenant SET status = 'active'").await;
     app.sql("UPDATE membership SET status = 'suspended' WHERE user_id = (SELECT id FROM \"user\" WHERE is_superuser)").await;
     assert_eq!(enters(&app, &email).await, (Value::Null, Value::Null, false));
     assert_eq!(
