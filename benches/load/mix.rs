@@ -26,11 +26,18 @@ pub fn hash_for(time: Duration) {
     println!("{}", f64::from(count) / begun.elapsed().as_secs_f64());
 }
 
+/// As [`hash_for`], by a process on the core of servers.
+fn hashes_alone() -> f64 {
+    let this = std::env::current_exe().expect("a path");
+    let output = on_core("0", &this).arg("--argon").output().expect("it runs");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
+}
+
 /// Sign-ins at full load, and `me` beside them.
 pub async fn login(report: &mut Report) {
-    let raw =
-        on_core("0", &std::env::current_exe().expect("a path")).arg("--argon").output().expect("it runs");
-    let raw: f64 = String::from_utf8_lossy(&raw.stdout).trim().parse().expect("a number");
+    let mut raw: Vec<f64> = (0..3).map(|_| hashes_alone()).collect();
+    raw.sort_by(f64::total_cmp);
+    let raw = raw[1];
     let folder = tempfile::tempdir().expect("a folder");
     administrator(folder.path(), None);
     let open =
