@@ -60,7 +60,7 @@ enum Processor {
 
 /// Threads of one kind with one queue.
 #[derive(Debug)]
-struct Group<C>(Mutex<Sender<Job<C>>>, std::marker::PhantomData<fn(&C)>);
+struct Group<C>(Mutex<Sender<Job<C>>>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -179,7 +179,7 @@ impl<C: Default + Send + Sync + 'static> Group<C> {
                 work(&receiver, rest, idle, &own);
             })?;
         }
-        Ok(Self(Mutex::new(sender), std::marker::PhantomData))
+        Ok(Self(Mutex::new(sender)))
     }
 
     /// What comes of it; an error where it panicked. What nobody waits for any more is not begun.
