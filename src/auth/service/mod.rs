@@ -168,7 +168,10 @@ fn beginning(app: &App, backend: DbBackend, origin: &Origin, row: &session::Mode
 /// # Errors
 /// Whatever the database says.
 pub async fn tokens(app: &App, db: &impl ConnectionTrait, row: &session::Model) -> Result<Tokens> {
-    let held = held(db, row.user_id, row.tenant_id).await?;
+    let held = match row.tenant_id {
+        Some(tenant_id) => membership::service::held(db, tenant_id, row.user_id).await?,
+        None => None,
+    };
     signed(app, row, held).await
 }
 
@@ -183,17 +186,6 @@ async fn signed(app: &App, row: &session::Model, held: Option<(String, Permissio
         refresh_token: app.keys.token(TokenKind::Refresh, row.id.uuid(), counter),
         refresh_expires_at: row.expires_at,
     })
-}
-
-async fn held(
-    db: &impl ConnectionTrait,
-    user_id: UserId,
-    tenant_id: Option<TenantId>,
-) -> Result<Option<(String, Permissions)>> {
-    match tenant_id {
-        Some(tenant_id) => membership::service::held(db, tenant_id, user_id).await,
-        None => Ok(None),
-    }
 }
 
 async fn access_token(

@@ -1,6 +1,6 @@
 //! Speaking for another tenant.
 
-use super::{access_token, held};
+use super::access_token;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::auth::model::session;
@@ -38,7 +38,7 @@ pub async fn switch_tenant(app: &App, actor: &Actor, tenant_id: TenantId) -> Res
     let switched = NewEvent::of(EventKind::SessionTenantSwitched, Some(tenant_id), subject);
     event::service::record(app, &txn, actor, switched).await?;
     let membership = membership::service::find(&txn, tenant_id, principal.user_id).await?;
-    let held = held(&txn, principal.user_id, Some(tenant_id)).await?;
+    let held = membership::service::held(&txn, tenant_id, principal.user_id).await?;
     let (access_token, access_expires_at) =
         access_token(app, principal.session_id, principal.user_id, Some(tenant_id), held).await?;
     txn.commit().await?;
