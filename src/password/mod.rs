@@ -4,6 +4,7 @@
 //! characters typed on two systems are the same password.
 
 mod argon;
+mod kind;
 mod threads;
 
 use std::sync::Arc;

@@ -15,12 +15,8 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// How much less the system thinks of a hash than of a request (`nice`).
-#[cfg(target_os = "linux")]
-const NICE: i32 = 10;
-/// Whether a thread can say that it runs when nothing else does. Other C libraries do not let it (musl), and other systems have
-/// no such thing.
-const PATIENT: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
+use super::kind::{Kind, PATIENT, processor_time};
+
 /// How many times as long as it needs a hash may take on a patient thread: with less than a thirtieth of a processor it would
 /// not get as much as its `nice` gives a steady one.
 const SLOWEST: u32 = 32;
@@ -61,12 +57,6 @@ enum Processor {
 /// Threads of one kind with one queue.
 #[derive(Debug)]
 struct Group<C>(Mutex<Sender<Job<C>>>);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Patient,
-    Steady,
-}
 
 /// What came of a hash.
 #[derive(Debug)]
@@ -207,42 +197,6 @@ impl<C: Default + Send + Sync + 'static> Group<C> {
         let _ = lock(&self.0).send(job);
         doing
     }
-}
-
-impl Kind {
-    /// Gives up the thread's place among those that want the processor, and says whether it could.
-    fn lower(self) -> bool {
-        #[cfg(target_os = "linux")]
-        if let Err(error) = rustix::process::nice(NICE) {
-            tracing::debug!(%error, "hashes have the share of requests");
-        }
-        #[cfg(all(target_os = "linux", target_env = "gnu"))]
-        if self == Self::Patient && scheduler::set_self_policy(scheduler::Policy::Idle, 0).is_err() {
-            tracing::debug!("hashes stop for requests after some milliseconds, not at once");
-            return false;
-        }
-        true
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Patient => "patient",
-            Self::Steady => "steady",
-        })
-    }
-}
-
-/// What this thread has had of the processor, where that matters.
-fn processor_time() -> Duration {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::try_from(time).unwrap_or_default()
-    }
-    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-    Duration::ZERO
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
