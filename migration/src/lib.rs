@@ -55,6 +55,7 @@ mod m0017_job;
 mod m0018_outbox_list;
 mod m0019_membership_list;
 mod m0020_invitation_search;
+mod m0021_pending_bound;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_outbox_list::Migration),
             Box::new(m0019_membership_list::Migration),
             Box::new(m0020_invitation_search::Migration),
+            Box::new(m0021_pending_bound::Migration),
         ]
     }
 }
@@ -100,6 +102,7 @@ pub const TABLES: &[&str] = &[
     "event",
     "reset_intake",
     "reset_request",
+    "pending_bound",
     "invitation",
     "outbox",
     "session",

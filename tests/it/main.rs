@@ -8,6 +8,7 @@
 mod accept;
 mod account;
 mod attacks;
+mod bounds;
 mod browsers;
 mod bulk;
 mod cli;

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::bounds;
 use crate::support::{Client, TestApp, codes};
 
 const OPEN: &str = "SELECT COUNT(*) FROM invitation WHERE status = 'pending'";
@@ -32,6 +33,7 @@ async fn forty_at_once(limit: &str, room: usize) {
     let made = answers.iter().filter(|answer| answer["created"] == true).count();
     answers.iter().for_each(|answer| only(answer, &["QUOTA_EXCEEDED"]));
     assert_eq!((made, app.number(OPEN).await), (room, i64::try_from(room).unwrap()), "{limit}");
+    assert_eq!(app.number(bounds::TOO_LOW).await, 0, "{limit}");
     app.tick().await;
     app.mails().await;
 }

@@ -2,17 +2,19 @@
 
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
+mod bound;
 mod listing;
 mod prospect;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockType};
-use sea_orm::{ActiveValue::Set, DbBackend, QueryOrder, QuerySelect, QueryTrait as _, Statement, Value};
+use sea_orm::{ActiveValue::Set, DbBackend, QueryOrder, QuerySelect, QueryTrait as _, Statement};
 
 use crate::clock::Instant;
 use crate::email::Email;
 use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
+pub(super) use bound::{raise, raising, recount, room};
 pub use listing::SortBy;
 pub(super) use listing::{Where, addresses_all_tenants, count, list};
 pub(super) use prospect::{Prospect, seen};
@@ -215,30 +217,6 @@ pub(super) async fn pending_among(
     Ok(found)
 }
 
-/// How many of `wanted` invitations there is room for where a tenant may have `most` that are pending. Those recorded as pending are
-/// counted first, in their index alone; only where they leave too little room does it matter which of them are overdue.
-pub(super) async fn room(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    (most, wanted): (u64, u64),
-    now: Instant,
-) -> Result<u64, DbErr> {
-    let recorded = Statement::from_sql_and_values(
-        db.get_database_backend(),
-        "SELECT COUNT(*) AS found FROM invitation WHERE tenant_id = $1 AND status = 'pending'",
-        [Value::from(tenant)],
-    );
-    let row = db.query_one_raw(recorded).await?;
-    let found = row.map(|row| row.try_get::<i64>("", "found")).transpose()?.unwrap_or_default();
-    let free = most.saturating_sub(found.unsigned_abs());
-    if free >= wanted {
-        return Ok(wanted);
-    }
-    let pending = scoped(tenant).filter(Column::Status.eq(InvitationStatus::Pending));
-    let live = pending.filter(Column::ExpiresAt.gt(now)).count(db).await?;
-    Ok(most.saturating_sub(live).min(wanted))
-}
-
 /// Live invitations to an address from every tenant: its owner's to see.
 pub(super) async fn pending_of_address_all_tenants(
     db: &impl ConnectionTrait,
@@ -277,6 +255,7 @@ pub(super) async fn pending_of_tenant(
 }
 
 pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    bound::erase(db, tenant).await?;
     Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
 }
 

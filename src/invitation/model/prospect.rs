@@ -25,8 +25,8 @@ pub(in crate::invitation) struct Prospect {
     pub(in crate::invitation) is_member: bool,
     /// Whether an invitation of it is recorded as pending, overdue or not.
     pub(in crate::invitation) is_pending: bool,
-    /// Invitations of the tenant that are recorded as pending.
-    pub(in crate::invitation) pending: i64,
+    /// How many invitations of the tenant are pending at the most; see `bound`.
+    pub(in crate::invitation) pending_at_most: i64,
     /// Whether every quota has room, and keeps it until the transaction ends.
     pub(in crate::invitation) has_room: bool,
 }
@@ -71,10 +71,13 @@ fn select(has_room: &str) -> String {
                  WHERE n.tenant_id = t.id AND u.email_norm = $4) AS is_member,
         EXISTS (SELECT 1 FROM invitation i
                  WHERE i.tenant_id = t.id AND i.email_norm = $4 AND i.status = 'pending') AS is_pending,
-        (SELECT COUNT(*) FROM invitation i WHERE i.tenant_id = t.id AND i.status = 'pending') AS pending,
+        COALESCE(b.at_most, 0) AS pending_at_most,
         {has_room} AS has_room"#
     );
-    membership::standing_statement(&columns, "\n LEFT JOIN role o ON o.tenant_id = t.id AND o.key = $3")
+    let joins = "
+           LEFT JOIN role o ON o.tenant_id = t.id AND o.key = $3
+           LEFT JOIN pending_bound b ON b.tenant_id = t.id";
+    membership::standing_statement(&columns, joins)
 }
 
 /// `None` where there is no such tenant. Quotas are looked at where they are not reserved by everybody at once.

@@ -348,6 +348,7 @@ async fn insert(
     for (row, mail) in rows.iter_mut().zip(mails) {
         row.outbox_id = Some(mail);
     }
+    model::raise(db, tenant, u32::try_from(rows.len()).unwrap_or(u32::MAX)).await?;
     model::insert_many(db, rows.clone()).await?;
     let facts = rows.iter().zip(candidates).map(|(row, candidate)| created(row, &candidate.role)).collect();
     event::service::record_many(app, db, actor, facts).await?;

@@ -20,9 +20,9 @@ use crate::role::{self, Role};
 use crate::tenant::{self, Tenant};
 
 use super::input::{Checked, Delivery, Invite, OnConflict, check};
-use super::quota::{Counted, require_room};
+use super::quota::{Counted, require_no_more, require_room};
 
-/// So many invitations of a tenant may be under way in other transactions while one is counted.
+/// So many invitations of a tenant may be under way in other transactions, where the database has several writers.
 const AT_ONCE: u64 = 256;
 
 /// An invitation that stands.
@@ -185,8 +185,8 @@ async fn prepare(
             }
         }
     }
-    if prospect.pending.unsigned_abs() >= u64::from(app.config.limits.pending_per_tenant) {
-        require_room(app, db, tenant_id, 0).await?;
+    if prospect.pending_at_most.unsigned_abs() >= u64::from(app.config.limits.pending_per_tenant) {
+        require_room(app, db, tenant_id).await?;
     }
     Ok(Prepared::Ready(Ready { offer, role }))
 }
@@ -201,17 +201,19 @@ impl Ready {
     /// Makes it and ends the transaction.
     async fn make(self, app: &App, txn: WriteTransaction, actor: &Actor) -> Result<Invited> {
         let Offer { prospect, counted, .. } = &self.offer;
-        if prospect.has_room {
-            let (batch, invited) =
-                self.rows(app, actor, counted.reservation.counting(txn.get_database_backend()));
+        let backend = txn.get_database_backend();
+        let at_once = if backend == DbBackend::Sqlite { 0 } else { AT_ONCE };
+        let most = u64::from(app.config.limits.pending_per_tenant);
+        let is_near = prospect.pending_at_most.unsigned_abs() + at_once >= most;
+        if prospect.has_room && !is_near {
+            let (batch, invited) = self.rows(app, actor, counted.reservation.counting(backend));
             txn.finish(batch).await?;
             return Ok(invited);
         }
         let invited = self.write(app, &txn, actor).await?;
-        // Whoever counted at the same moment has waited for this tenant's quota, and counts again.
-        let most = u64::from(app.config.limits.pending_per_tenant);
-        if prospect.pending.unsigned_abs() + AT_ONCE >= most {
-            require_room(app, &txn, self.role.tenant_id, 1).await?;
+        // Whoever looked at the same moment has waited for this tenant's quota, and counts what has become of it.
+        if is_near {
+            require_no_more(app, &txn, self.role.tenant_id).await?;
         }
         txn.commit().await?;
         Ok(invited)
@@ -237,6 +239,7 @@ impl Ready {
                 Some(outbox::service::enqueue_in(app, &mut batch, super::mail::owed(&invitation)));
         }
         batch.push(model::insertion(invitation.clone(), batch.backend()));
+        batch.push(model::raising(invitation.tenant_id, 1, batch.backend()));
         event::service::record_in(app, &mut batch, actor, created(&invitation, role));
         let link = (checked.delivery == Delivery::LinkOnly)
             .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, invitation.id.uuid(), 0)));

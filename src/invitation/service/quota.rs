@@ -75,19 +75,23 @@ fn exceeded(limit: Limit, what: &str, wait: Duration) -> Error {
     Error::refused(ErrorCode::QuotaExceeded, message)
 }
 
-/// Refuses one more pending invitation than a tenant may have; `made` of those that are counted are the caller's own.
-pub(super) async fn require_room(
-    app: &App,
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    made: u64,
-) -> Result<()> {
+/// Refuses one more pending invitation where a tenant has as many as it may have.
+pub(super) async fn require_room(app: &App, db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
     let most = app.config.limits.pending_per_tenant;
-    if model::room(db, tenant, (u64::from(most) + made, 1), app.clock.now()).await? > 0 {
-        return Ok(());
-    }
+    let room = model::room(db, tenant, (u64::from(most), 1), app.clock.now()).await?;
+    if room > 0 { Ok(()) } else { Err(too_many(most)) }
+}
+
+/// Refuses an invitation that is made in this transaction and is one more than its tenant may have pending.
+pub(super) async fn require_no_more(app: &App, db: &impl ConnectionTrait, tenant: TenantId) -> Result<()> {
+    let most = app.config.limits.pending_per_tenant;
+    let pending = model::recount(db, tenant, u64::from(most), app.clock.now()).await?;
+    if pending <= u64::from(most) { Ok(()) } else { Err(too_many(most)) }
+}
+
+fn too_many(most: u32) -> Error {
     let message = format!(
         "This tenant has {most} pending invitations, which is the most there can be; cancel some first."
     );
-    Err(Error::refused(ErrorCode::QuotaExceeded, message))
+    Error::refused(ErrorCode::QuotaExceeded, message)
 }

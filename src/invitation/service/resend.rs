@@ -114,8 +114,8 @@ async fn make_room(
         }
         super::expire::record(app, db, actor, &recorded).await?;
     }
-    super::quota::require_room(app, db, row.tenant_id, 0).await?;
-    Ok(())
+    super::quota::require_room(app, db, row.tenant_id).await?;
+    Ok(model::raise(db, row.tenant_id, 1).await?)
 }
 
 fn another_pending(row: Model) -> Refused {

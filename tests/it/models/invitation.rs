@@ -475,6 +475,7 @@ impl Play<'_> {
         let waiting: Vec<_> = self.list(queued).await.iter().map(|row| row.id).collect();
         let owed = self.model.invitations.iter().filter(|k| k.mailed && k.status == Status::Pending);
         same("owed mail", &steps, &waiting, &owed.map(|known| known.id).collect())?;
+        same("bounds", &steps, &world.app.number(crate::bounds::TOO_LOW).await, &0)?;
         let invitee = self.invitee(world).await;
         let verified = invitee.as_ref().map(|actor| actor.principal().unwrap().email_verified);
         same("the account", &steps, &verified, &self.model.account)?;

@@ -1,0 +1,95 @@
+//! Rows of `pending_bound`: how many pending invitations a tenant has at the most.
+//!
+//! Whoever makes an invitation pending raises the bound in the same transaction; nobody lowers it but who counts. So it is never less than
+//! what is pending, and where it leaves room nobody needs to count.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::{ActiveValue::Set, DbBackend, QueryTrait as _, Statement, Value};
+
+use crate::clock::Instant;
+use crate::id::TenantId;
+use crate::invitation::model::{self, InvitationStatus};
+
+/// The bound of one tenant; a tenant without one has none that are pending.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "pending_bound")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    /// Invitations that are pending, at the most.
+    pub at_most: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A statement that raises the bound of a tenant.
+pub(in crate::invitation) fn raising(tenant: TenantId, by: u32, backend: DbBackend) -> Statement {
+    let by = i64::from(by);
+    let raised = Expr::col((Entity, Column::AtMost)).add(by);
+    let known = OnConflict::column(Column::TenantId).value(Column::AtMost, raised).to_owned();
+    Entity::insert(ActiveModel { tenant_id: Set(tenant), at_most: Set(by) }).on_conflict(known).build(backend)
+}
+
+/// Raises the bound of a tenant.
+pub(in crate::invitation) async fn raise(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    by: u32,
+) -> Result<(), DbErr> {
+    db.execute_raw(raising(tenant, by, db.get_database_backend())).await.map(drop)
+}
+
+/// Counts what is pending of a tenant and makes that its bound, for who has raised it in the same transaction: nobody else has then
+/// raised it without having committed. What is overdue counts as long as there are no more than `most` with it.
+pub(in crate::invitation) async fn recount(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    most: u64,
+    now: Instant,
+) -> Result<u64, DbErr> {
+    let found = counted(db, tenant, most, now).await?;
+    let at_most = i64::try_from(found).unwrap_or(i64::MAX);
+    Entity::update(ActiveModel { tenant_id: Set(tenant), at_most: Set(at_most) }).exec(db).await?;
+    Ok(found)
+}
+
+/// How many of `wanted` invitations there is room for where a tenant may have `most` that are pending.
+pub(in crate::invitation) async fn room(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    (most, wanted): (u64, u64),
+    now: Instant,
+) -> Result<u64, DbErr> {
+    let found = counted(db, tenant, most.saturating_sub(wanted), now).await?;
+    Ok(Ord::min(most.saturating_sub(found), wanted))
+}
+
+/// Pending invitations of a tenant. Those recorded as pending are counted first, in their index alone; only where they are more than
+/// `enough` does it matter which of them are overdue.
+async fn counted(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    enough: u64,
+    now: Instant,
+) -> Result<u64, DbErr> {
+    let recorded = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        "SELECT COUNT(*) AS found FROM invitation WHERE tenant_id = $1 AND status = 'pending'",
+        [Value::from(tenant)],
+    );
+    let row = db.query_one_raw(recorded).await?;
+    let found = row.map(|row| row.try_get::<i64>("", "found")).transpose()?.unwrap_or_default();
+    if found.unsigned_abs() <= enough {
+        return Ok(found.unsigned_abs());
+    }
+    let pending = model::scoped(tenant).filter(model::Column::Status.eq(InvitationStatus::Pending));
+    pending.filter(model::Column::ExpiresAt.gt(now)).count(db).await
+}
+
+/// Deletes the bound of a tenant that is erased.
+pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    Entity::delete_by_id(tenant).exec(db).await.map(drop)
+}
