@@ -177,3 +177,39 @@ async fn a_forbidden_list_leaves_its_neighbours_alone() {
     let answer = member.ask("{ me { name } invitations { totalCount } }", json!({})).await;
     assert_eq!(answer["data"], json!({ "me": { "name": "Max Member" }, "invitations": null }));
 }
+
+#[tokio::test]
+async fn each_field_alone_is_what_it_is_beside_all_others() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    app.member(&owner, "ann@x.test", "member").await;
+    let given = json!({ "email": "bob@x.test", "name": "Bob", "note": "Come.", "metadata": { "seat": 4 } });
+    let bob = owner.invite(given).await["invitation"].clone();
+    owner.act("cancelInvitation", &bob["id"]).await;
+    owner.invite(json!({ "email": "cid@x.test", "delivery": "LINK_ONLY" })).await;
+    app.sql("UPDATE invitation SET ip_address = '192.0.2.7'").await;
+    app.tick().await;
+    app.mails().await;
+    let shape = "{ __type(name: \"Invitation\") { fields { name type { kind ofType { kind } } } } }";
+    let fields = owner.ask(shape, json!({})).await["data"]["__type"]["fields"].clone();
+    let fields = fields.as_array().unwrap().iter().map(|field| {
+        let (name, kind) = (field["name"].as_str().unwrap(), &field["type"]);
+        let is_object = kind["kind"] == "OBJECT" || kind["ofType"]["kind"] == "OBJECT";
+        let inner = if name == "delivery" { "{ state attempts lastAttemptAt lastReply }" } else { "{ id }" };
+        (name.to_owned(), if is_object { format!("{name} {inner}") } else { name.to_owned() })
+    });
+    let fields: Vec<_> = fields.collect();
+    assert!(fields.len() > 17, "{fields:?}");
+    let read = async |selection: &str| {
+        let answer = owner.ask(&format!("{{ invitations {{ nodes {{ {selection} }} }} }}"), json!({})).await;
+        assert!(answer.get("errors").is_none(), "{selection}: {answer}");
+        answer["data"]["invitations"]["nodes"].as_array().unwrap().clone()
+    };
+    let every: Vec<&str> = fields.iter().map(|(_, selection)| selection.as_str()).collect();
+    let whole = read(&every.join(" ")).await;
+    for (name, selection) in &fields {
+        let column = |rows: Vec<Value>| rows.into_iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+        assert!(whole.iter().any(|row| !row[name].is_null()), "{name} is nowhere set");
+        assert_eq!(column(read(selection).await), column(whole.clone()), "{name}");
+    }
+}

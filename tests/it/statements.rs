@@ -108,6 +108,39 @@ async fn operations_send_as_many_statements_as_they_need_whatever_the_page() {
     }
 }
 
+/// Fields of an invitation that lists read only where they are asked for.
+const DETAILS: [&str; 8] = [
+    "cancelReason",
+    "invitedByName",
+    "acceptedBy { id }",
+    "note",
+    "metadata",
+    "locale",
+    "ipAddress",
+    "decidedAt",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_reads_the_details_that_it_is_asked_for_with_its_rows() {
+    let watched = Watched::start().await;
+    let list = |fields: &str| format!("{{ invitations(first: 100) {{ {fields} }} }}");
+    let brief = watched.fewest(&list("nodes { id email name status createdAt expiresAt }")).await;
+    assert!(!brief.iter().any(|sql| sql.contains("user_agent")), "{brief:#?}");
+    for detail in DETAILS {
+        let node = format!("node {{ {detail} }}");
+        for fields in [
+            format!("nodes {{ {detail} }}"),
+            format!("edges {{ {node} }}"),
+            format!("edges {{ ... {{ {node} }} }}"),
+            format!("nodes {{ id ... on Node {{ ... on Invitation {{ other: {detail} }} }} }}"),
+        ] {
+            let sent = watched.fewest(&list(&fields)).await;
+            assert_eq!(sent.len(), brief.len(), "{fields}: {sent:#?}");
+            assert!(sent.iter().any(|sql| sql.contains("user_agent")), "{fields}: {sent:#?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_read_by_their_indexes() {
     let watched = Watched::start().await;

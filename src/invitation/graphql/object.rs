@@ -1,5 +1,6 @@
 //! Invitations as the schema shows them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -11,19 +12,23 @@ use crate::error::Error;
 use crate::graphql::{
     DateTime, EmailAddress, GqlResult, JsonValue, Repeated, RequestContext as _, Rows, global,
 };
-use crate::id::{OutboxId, UserId};
-use crate::invitation::service::{NextStep, Preview};
-use crate::invitation::{CancelReason, Invitation, InvitationStatus};
+use crate::id::{InvitationId, OutboxId, UserId};
+use crate::invitation::service::{self, NextStep, Preview};
+use crate::invitation::{Brief, CancelReason, Invitation, InvitationStatus, Row};
 use crate::outbox::{self, Standing};
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
 use crate::{membership, user::User};
 
+/// Fields for which the whole row is needed.
+pub(super) const DETAILS: [&str; 8] =
+    ["cancelReason", "invitedByName", "acceptedBy", "note", "metadata", "locale", "ipAddress", "decidedAt"];
+
 /// An invitation, and whose eyes see it.
 #[derive(Clone, Debug)]
 pub struct InvitationObject {
-    row: Arc<Invitation>,
+    row: Arc<Row>,
     /// Whether the viewer manages invitations of the tenant; the invitee sees less.
     managed: bool,
     /// Who the invitee is known to be.
@@ -36,25 +41,51 @@ impl InvitationObject {
     /// As those see it who may invite.
     #[must_use]
     pub fn managed(row: Invitation) -> Self {
-        Self { row: Arc::new(row), managed: true, viewer: None, related: None }
+        Self { row: Arc::new(row.into()), managed: true, viewer: None, related: None }
     }
 
     /// As [`InvitationObject::managed`], in a list of a tenant's.
     #[must_use]
-    pub fn listed(row: Invitation, related: &Arc<Related>) -> Self {
-        Self { related: Some(related.clone()), ..Self::managed(row) }
+    pub fn listed(row: Row, related: &Arc<Related>) -> Self {
+        Self { row: Arc::new(row), managed: true, viewer: None, related: Some(related.clone()) }
     }
 
     /// As the invitee sees it: without what concerns the inviter's side alone.
     #[must_use]
     pub fn invitee(row: Invitation) -> Self {
-        Self { row: Arc::new(row), managed: false, viewer: None, related: None }
+        Self { row: Arc::new(row.into()), managed: false, viewer: None, related: None }
     }
 
     /// As the invitee sees it who has just accepted, or had before.
     #[must_use]
     pub fn accepted(row: Invitation, viewer: UserId) -> Self {
-        Self { row: Arc::new(row), managed: false, viewer: Some(viewer), related: None }
+        Self { row: Arc::new(row.into()), managed: false, viewer: Some(viewer), related: None }
+    }
+
+    fn brief(&self) -> &Brief {
+        &self.row.brief
+    }
+
+    /// The whole row, which is read where a list has left it out.
+    async fn whole(&self, ctx: &Context<'_>) -> GqlResult<Cow<'_, Invitation>> {
+        if let Some(whole) = &self.row.whole {
+            return Ok(Cow::Borrowed(whole));
+        }
+        let loaded = Box::pin(ctx.load(self.brief().id)).await?;
+        loaded.map(Cow::Owned).ok_or_else(|| Error::not_found("invitation").into())
+    }
+
+    async fn tenant_of_row(&self, ctx: &Context<'_>) -> GqlResult<Option<Repeated<TenantObject>>> {
+        let tenant_id = self.whole(ctx).await?.tenant_id;
+        if !self.managed {
+            let db = ctx.app().db.reader();
+            return match Box::pin(membership::service::authority(db, ctx.actor(), tenant_id)).await {
+                Ok((tenant, _)) => Ok(Some(Repeated::new(TenantObject(tenant)))),
+                Err(Error::Internal(cause)) => Err(Error::Internal(cause).into()),
+                Err(_) => Ok(None),
+            };
+        }
+        Ok(ctx.load(tenant_id).await?.map(|tenant| Repeated::new(TenantObject(tenant))))
     }
 }
 
@@ -141,36 +172,37 @@ impl Delivery {
 impl InvitationObject {
     /// Global id.
     pub async fn id(&self) -> ID {
-        global(self.row.id)
+        global(self.brief().id)
     }
 
     /// Invited address.
     async fn email(&self) -> EmailAddress {
-        EmailAddress(self.row.email.clone())
+        EmailAddress(self.brief().email.clone())
     }
 
     /// Name that the inviter gave.
     async fn name(&self) -> Option<&str> {
-        self.row.name.as_deref()
+        self.brief().name.as_deref()
     }
 
     /// Role on offer.
     async fn role(&self, ctx: &Context<'_>) -> Option<GqlResult<Repeated<RoleObject>>> {
-        if let Some(role) = self.related.as_ref().and_then(|related| related.roles.get(&self.row.role_id)) {
+        if let Some(role) = self.related.as_ref().and_then(|related| related.roles.get(&self.brief().role_id))
+        {
             return Some(Ok(role.clone()));
         }
-        let loaded = ctx.load(self.row.role_id).await;
+        let loaded = ctx.load(self.brief().role_id).await;
         loaded.map(|role| role.map(|role| Repeated::new(RoleObject(role)))).map_err(Into::into).transpose()
     }
 
     /// Where it stands now; an overdue one is EXPIRED from the moment it ends.
     async fn status(&self, ctx: &Context<'_>) -> InvitationStatus {
-        self.row.status_at(ctx.app().clock.now())
+        self.brief().status_at(ctx.app().clock.now())
     }
 
     /// Why it was cancelled.
-    async fn cancel_reason(&self) -> Option<CancelReason> {
-        self.row.cancel_reason
+    async fn cancel_reason(&self, ctx: &Context<'_>) -> GqlResult<Option<CancelReason>> {
+        Ok(self.whole(ctx).await?.cancel_reason)
     }
 
     /// Tenant to join; null for an invitee who is not a member.
@@ -178,24 +210,12 @@ impl InvitationObject {
         if let Some(related) = &self.related {
             return Some(Ok(related.tenant.clone()));
         }
-        if !self.managed {
-            let db = ctx.app().db.reader();
-            match Box::pin(membership::service::authority(db, ctx.actor(), self.row.tenant_id)).await {
-                Ok((tenant, _)) => return Some(Ok(Repeated::new(TenantObject(tenant)))),
-                Err(Error::Internal(cause)) => return Some(Err(Error::Internal(cause).into())),
-                Err(_) => return None,
-            }
-        }
-        let loaded = ctx.load(self.row.tenant_id).await;
-        loaded
-            .map(|tenant| tenant.map(|tenant| Repeated::new(TenantObject(tenant))))
-            .map_err(Into::into)
-            .transpose()
+        self.tenant_of_row(ctx).await.transpose()
     }
 
     /// Who invited; null for the command line and for the invitee.
     async fn invited_by(&self, ctx: &Context<'_>) -> Option<GqlResult<Repeated<UserObject>>> {
-        let inviter_id = self.row.inviter_id.filter(|_| self.managed)?;
+        let inviter_id = self.brief().inviter_id.filter(|_| self.managed)?;
         if let Some(user) = self.related.as_ref().and_then(|related| related.users.get(&inviter_id)) {
             return Some(Ok(user.clone()));
         }
@@ -204,67 +224,80 @@ impl InvitationObject {
     }
 
     /// Name of the inviter when the invitation was made.
-    async fn invited_by_name(&self) -> &str {
-        &self.row.inviter_name
+    async fn invited_by_name(&self, ctx: &Context<'_>) -> GqlResult<String> {
+        Ok(self.whole(ctx).await?.inviter_name.clone())
     }
 
     /// Who accepted; for those who may invite, and for that person.
-    async fn accepted_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
-        let accepted_by = self.row.accepted_by.filter(|id| self.managed || self.viewer == Some(*id))?;
-        let loaded: Result<Option<User>, _> = ctx.load(accepted_by).await;
-        loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
+    async fn accepted_by(&self, ctx: &Context<'_>) -> GqlResult<Option<UserObject>> {
+        let accepted_by = self.whole(ctx).await?.accepted_by;
+        let shown = accepted_by.filter(|id| self.managed || self.viewer == Some(*id));
+        let Some(accepted_by) = shown else { return Ok(None) };
+        let loaded: Option<User> = ctx.load(accepted_by).await?;
+        Ok(loaded.map(UserObject))
     }
 
     /// Note to the invitee, plain text.
-    async fn note(&self) -> Option<&str> {
-        self.row.note.as_deref()
+    async fn note(&self, ctx: &Context<'_>) -> GqlResult<Option<String>> {
+        Ok(self.whole(ctx).await?.note.clone())
     }
 
     /// JSON object of the inviting application; only for those who may invite.
-    async fn metadata(&self) -> Option<JsonValue> {
-        self.row.metadata.clone().filter(|_| self.managed).map(JsonValue)
+    async fn metadata(&self, ctx: &Context<'_>) -> GqlResult<Option<JsonValue>> {
+        Ok(self.whole(ctx).await?.metadata.clone().filter(|_| self.managed).map(JsonValue))
     }
 
     /// Language of the mail, as a language tag.
-    async fn locale(&self) -> &str {
-        &self.row.locale
+    async fn locale(&self, ctx: &Context<'_>) -> GqlResult<String> {
+        Ok(self.whole(ctx).await?.locale.clone())
     }
 
     /// Where the request to invite came from; only for those who may invite.
-    async fn ip_address(&self) -> Option<&str> {
-        self.row.ip_address.as_deref().filter(|_| self.managed)
+    async fn ip_address(&self, ctx: &Context<'_>) -> GqlResult<Option<String>> {
+        Ok(self.whole(ctx).await?.ip_address.clone().filter(|_| self.managed))
     }
 
     /// When it was made.
     async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
+        DateTime(self.brief().created_at)
     }
 
     /// When it ends; it can be accepted before that moment.
     async fn expires_at(&self) -> DateTime {
-        DateTime(self.row.expires_at)
+        DateTime(self.brief().expires_at)
     }
 
     /// Whole seconds left, 0 when overdue; spares clients their own clock.
     async fn expires_in_seconds(&self, ctx: &Context<'_>) -> i32 {
-        let left = (self.row.expires_at - ctx.app().clock.now()).num_seconds().max(0);
+        let left = (self.brief().expires_at - ctx.app().clock.now()).num_seconds().max(0);
         i32::try_from(left).unwrap_or(i32::MAX)
     }
 
     /// When it reached a final state, or expired.
-    async fn decided_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
-        let overdue = self.row.status_at(ctx.app().clock.now()) == InvitationStatus::Expired;
-        self.row.decided_at.or(overdue.then_some(self.row.expires_at)).map(DateTime)
+    async fn decided_at(&self, ctx: &Context<'_>) -> GqlResult<Option<DateTime>> {
+        let whole = self.whole(ctx).await?;
+        let overdue = whole.status_at(ctx.app().clock.now()) == InvitationStatus::Expired;
+        Ok(whole.decided_at.or(overdue.then_some(whole.expires_at)).map(DateTime))
     }
 
     /// Where its latest mail stands.
     async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Delivery> {
-        let Some(outbox_id) = self.row.outbox_id else { return Ok(Delivery::new(None, self.managed)) };
-        if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&self.row.id)) {
+        let Some(outbox_id) = self.brief().outbox_id else { return Ok(Delivery::new(None, self.managed)) };
+        if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&self.brief().id)) {
             return Ok(Delivery::new(Some(mail), self.managed));
         }
         let mail = ctx.load(outbox_id).await?;
         Ok(Delivery::new(mail.as_ref(), self.managed))
+    }
+}
+
+impl Loader<InvitationId> for Rows {
+    type Value = Invitation;
+    type Error = Arc<Error>;
+
+    async fn load(&self, keys: &[InvitationId]) -> Result<HashMap<InvitationId, Invitation>, Arc<Error>> {
+        let rows = service::by_ids(self.0.db.reader(), keys).await.map_err(Arc::new)?;
+        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use async_graphql::Context;
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{InvitationId, RoleId, UserId};
-use crate::invitation::Invitation;
+use crate::invitation::Row;
 use crate::outbox::Standing;
 use crate::role::{self, graphql::RoleObject};
 use crate::tenant::{Tenant, graphql::TenantObject};
@@ -36,7 +36,7 @@ impl Related {
     pub(super) async fn read(
         ctx: &Context<'_>,
         tenant: Tenant,
-        rows: &[Invitation],
+        rows: &[Row],
         mails: HashMap<InvitationId, Standing>,
     ) -> Result<Self> {
         let db = ctx.app().db.reader();
@@ -46,13 +46,13 @@ impl Related {
             return Ok(related);
         }
         if wants(ctx, "invitedBy") {
-            let ids: BTreeSet<UserId> = rows.iter().filter_map(|row| row.inviter_id).collect();
+            let ids: BTreeSet<UserId> = rows.iter().filter_map(|row| row.brief.inviter_id).collect();
             let users = user::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.users =
                 users.into_iter().map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
         }
         if wants(ctx, "role") {
-            let ids: BTreeSet<RoleId> = rows.iter().map(|row| row.role_id).collect();
+            let ids: BTreeSet<RoleId> = rows.iter().map(|row| row.brief.role_id).collect();
             let roles = role::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.roles =
                 roles.into_iter().map(|role| (role.id, Repeated::new(RoleObject(role)))).collect();

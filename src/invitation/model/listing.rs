@@ -2,9 +2,11 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement, SimpleExpr};
-use sea_orm::{Condition, DbBackend, FromQueryResult, Order, QueryOrder, QuerySelect};
+use sea_orm::{
+    Condition, DbBackend, FromQueryResult, Order, PartialModelTrait as _, QueryOrder, QuerySelect,
+};
 
-use super::{Column, Entity, InvitationStatus, Model, scoped};
+use super::{Brief, Column, Entity, InvitationStatus, Model, scoped};
 use crate::clock::Instant;
 use crate::db;
 use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
@@ -43,7 +45,7 @@ impl SortBy {
 
     /// The place of a row in a list of this order.
     #[must_use]
-    pub fn cursor(self, row: &Model) -> Cursor {
+    pub fn cursor(self, row: &Brief) -> Cursor {
         let key = match self {
             Self::CreatedAt => SortKey::Time(row.created_at.timestamp_millis()),
             Self::ExpiresAt => SortKey::Time(row.expires_at.timestamp_millis()),
@@ -134,17 +136,42 @@ fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
     SimpleExpr::from(place).gt(SimpleExpr::Constant(0.into()))
 }
 
-/// An invitation in a list.
-#[derive(Debug, FromQueryResult)]
-pub(in crate::invitation) struct Listed {
-    #[sea_orm(nested)]
-    pub(in crate::invitation) row: Model,
-    /// Where its mail stands; `None` as well where nobody asked.
-    #[sea_orm(nested)]
-    pub(in crate::invitation) mail: Option<Standing>,
+/// An invitation, and the whole of its row where that was read.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What is always read.
+    pub brief: Brief,
+    /// Everything.
+    pub whole: Option<Model>,
 }
 
-/// One page of a tenant's invitations and one row more, in the order of reading; with their mails, where somebody asks.
+impl From<Model> for Row {
+    fn from(whole: Model) -> Self {
+        Self { brief: Brief::from(&whole), whole: Some(whole) }
+    }
+}
+
+/// An invitation in a list, with where its mail stands; `None` as well where nobody asked.
+pub(in crate::invitation) type Listed = (Row, Option<Standing>);
+
+#[derive(FromQueryResult)]
+struct Mailed<T: FromQueryResult> {
+    #[sea_orm(nested)]
+    row: T,
+    #[sea_orm(nested)]
+    mail: Option<Standing>,
+}
+
+/// What a list reads beside what its rows always have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Columns {
+    /// The whole of each row.
+    pub details: bool,
+    /// Where the mails of the rows stand.
+    pub mails: bool,
+}
+
+/// One page of a tenant's invitations and one row more, in the order of reading.
 pub(in crate::invitation) async fn list(
     db: &impl ConnectionTrait,
     tenant: TenantId,
@@ -152,7 +179,7 @@ pub(in crate::invitation) async fn list(
     (by, descending): (SortBy, bool),
     page: &Page,
     now: Instant,
-    mails: bool,
+    columns: Columns,
 ) -> Result<Vec<Listed>, DbErr> {
     let place = ((Entity, by.column()), (Entity, Column::Id));
     let ends = ends(db.get_database_backend(), Some(by));
@@ -166,11 +193,25 @@ pub(in crate::invitation) async fn list(
     let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
     let query =
         query.order_by(by.column(), reading.clone()).order_by(Column::Id, reading).limit(page.size + 1);
-    if mails {
-        return outbox::with_standing(query, Column::OutboxId).into_model::<Listed>().all(db).await;
+    if columns.details {
+        read::<Model>(db, query, columns.mails).await
+    } else {
+        read::<Brief>(db, Brief::select_cols(query.select_only()), columns.mails).await
     }
-    let rows = query.all(db).await?;
-    Ok(rows.into_iter().map(|row| Listed { row, mail: None }).collect())
+}
+
+async fn read<T: FromQueryResult + Into<Row>>(
+    db: &impl ConnectionTrait,
+    query: Select<Entity>,
+    mails: bool,
+) -> Result<Vec<Listed>, DbErr> {
+    if mails {
+        let query = outbox::with_standing(query, Column::OutboxId);
+        let rows = query.into_model::<Mailed<T>>().all(db).await?;
+        return Ok(rows.into_iter().map(|listed| (listed.row.into(), listed.mail)).collect());
+    }
+    let rows = query.into_model::<T>().all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.into(), None)).collect())
 }
 
 pub(in crate::invitation) async fn count(

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 mod bound;
+mod brief;
 mod listing;
 mod prospect;
 
@@ -15,7 +16,8 @@ use crate::email::Email;
 use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
 pub(super) use bound::{raise, raising, recount, room};
-pub use listing::SortBy;
+pub use brief::Brief;
+pub use listing::{Columns, Row, SortBy};
 pub(super) use listing::{Where, addresses_all_tenants, count, list};
 pub(super) use prospect::{Prospect, seen};
 
@@ -38,6 +40,16 @@ pub enum InvitationStatus {
     /// Ran out; it can be sent again.
     #[sea_orm(string_value = "expired")]
     Expired,
+}
+
+impl InvitationStatus {
+    /// The status at a moment of an invitation that ends at another, where this one is recorded.
+    fn at(self, now: Instant, ends: Instant) -> Self {
+        match self {
+            Self::Pending if now >= ends => Self::Expired,
+            recorded => recorded,
+        }
+    }
 }
 
 /// Why an invitation was cancelled. Values may be added.
@@ -120,10 +132,7 @@ impl Model {
     /// The status at a moment: an overdue invitation is expired, whether or not that has been recorded.
     #[must_use]
     pub fn status_at(&self, now: Instant) -> InvitationStatus {
-        match self.status {
-            InvitationStatus::Pending if now >= self.expires_at => InvitationStatus::Expired,
-            recorded => recorded,
-        }
+        self.status.at(now, self.expires_at)
     }
 }
 
@@ -179,6 +188,14 @@ pub(super) async fn by_id_all_tenants(
     id: InvitationId,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Id.eq(id)).one(db).await
+}
+
+/// The invitations with these identifiers in whatever tenants; whoever asks has seen them before.
+pub(super) async fn by_ids_all_tenants(
+    db: &impl ConnectionTrait,
+    ids: &[InvitationId],
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
 }
 
 /// Locks an invitation's row until the transaction ends, so that what is read beside it belongs to the state it is in.

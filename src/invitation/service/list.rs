@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::clock::Instant;
 use crate::error::{ErrorCode, Result};
 use crate::id::{InvitationId, TenantId, UserId};
-use crate::invitation::model::{self, InvitationStatus, Model, SortBy, Where};
+use crate::invitation::model::{self, Columns, InvitationStatus, Model, Row, SortBy, Where};
 use crate::outbox::{self, DeliveryState, Standing};
 use crate::page::{PageArgs, Slice};
 use crate::permission::Permission;
@@ -49,15 +49,15 @@ pub struct Filter {
 pub struct Wanted {
     /// How many rows there are in all pages.
     pub total: bool,
-    /// Where the mails of the rows stand.
-    pub mails: bool,
+    /// What is read of the rows.
+    pub columns: Columns,
 }
 
 /// A page of a list.
 #[derive(Debug)]
 pub struct Listing {
     /// The rows.
-    pub slice: Slice<Model>,
+    pub slice: Slice<Row>,
     /// Where the mails stand of those that have one.
     pub mails: HashMap<InvitationId, Standing>,
     /// The tenant that they are of.
@@ -105,11 +105,11 @@ pub async fn list(
         expires: (filter.expires.from, filter.expires.to),
     };
     let total = if wanted.total { model::count(db, tenant_id, &conditions, now).await? } else { 0 };
-    let rows = model::list(db, tenant_id, &conditions, (by, descending), &page, now, wanted.mails).await?;
+    let rows = model::list(db, tenant_id, &conditions, (by, descending), &page, now, wanted.columns).await?;
     let mut mails = HashMap::new();
-    let rows = rows.into_iter().map(|listed| {
-        mails.extend(listed.mail.map(|mail| (listed.row.id, mail)));
-        listed.row
+    let rows = rows.into_iter().map(|(row, mail)| {
+        mails.extend(mail.map(|mail| (row.brief.id, mail)));
+        row
     });
     let slice = Slice::cut(rows.collect(), &page, total);
     Ok(Listing { slice, mails, tenant })
@@ -140,6 +140,14 @@ pub async fn visible(app: &App, actor: &Actor, id: InvitationId) -> Result<Optio
     let Some(viewer) = actor.principal() else { return Ok(None) };
     let own = of_viewer(app, viewer).await?.into_iter().find(|row| row.id == id);
     Ok(own.map(|row| (row, false)))
+}
+
+/// Invitations that the actor has been shown in part.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_ids(db: &impl ConnectionTrait, ids: &[InvitationId]) -> Result<Vec<Model>> {
+    Ok(model::by_ids_all_tenants(db, ids).await?)
 }
 
 /// Addresses that some invitations are for. The caller has checked that the actor looks after their mails.

@@ -7,7 +7,7 @@ use guestlist::clock::Instant;
 use guestlist::error::ErrorCode;
 use guestlist::id::{InvitationId, TypedId as _};
 use guestlist::invitation::service::{self, Accept, Delivery, Filter, Invite, OnConflict, SortBy, Wanted};
-use guestlist::invitation::{Invitation, InvitationStatus as Status};
+use guestlist::invitation::{Columns, Invitation, InvitationStatus as Status};
 use guestlist::keys::TokenKind;
 use guestlist::page::PageArgs;
 use guestlist::{membership, outbox, roster, tenancy, user};
@@ -445,16 +445,11 @@ impl Play<'_> {
     async fn list(&self, filter: Filter) -> Vec<Invitation> {
         let page = PageArgs { first: Some(100), ..PageArgs::default() };
         let (owner, tenant) = (&self.cast.owner, Some(self.cast.tenant));
-        let listed = service::list(
-            self.app,
-            owner,
-            tenant,
-            filter,
-            (SortBy::CreatedAt, false),
-            page,
-            Wanted::default(),
-        );
-        listed.await.unwrap().slice.rows
+        let columns = Columns { details: true, mails: false };
+        let wanted = Wanted { total: false, columns };
+        let order = (SortBy::CreatedAt, false);
+        let listed = service::list(self.app, owner, tenant, filter, order, page, wanted).await.unwrap();
+        listed.slice.rows.into_iter().filter_map(|row| row.whole).collect()
     }
 
     /// Compares what is stored with the model.
