@@ -312,7 +312,7 @@ impl Unique {
             (Self::TenantSlug, "tenant_slug_key", "tenant.slug"),
             (Self::RoleKey, "role_tenant_key_key", "role.tenant_id"),
             (Self::Membership, "membership_tenant_user_key", "membership.tenant_id"),
-            (Self::PendingInvitation, "invitation_pending_key", "invitation.tenant_id"),
+            (Self::PendingInvitation, "invitation_pending_address_key", "invitation.tenant_id"),
             (Self::OpenReset, "reset_request_open_key", "reset_request.user_id"),
         ]
         .into_iter()

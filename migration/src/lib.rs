@@ -56,6 +56,7 @@ mod m0018_outbox_list;
 mod m0019_membership_list;
 mod m0020_invitation_search;
 mod m0021_pending_bound;
+mod m0022_pending_address;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -86,6 +87,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_membership_list::Migration),
             Box::new(m0020_invitation_search::Migration),
             Box::new(m0021_pending_bound::Migration),
+            Box::new(m0022_pending_address::Migration),
         ]
     }
 }
