@@ -94,6 +94,10 @@ impl Words {
             ),
             invitations("s.tenant_id", "5", INVITATIONS.0),
             invitations(&id("1", &format!("1 + i / {}", INVITATIONS.1 / (TENANTS - 1) + 1)), "6", INVITATIONS.1),
+            "INSERT INTO pending_bound
+             SELECT tenant_id, COUNT(*) FROM invitation WHERE status = 'pending' GROUP BY tenant_id
+                 ON CONFLICT (tenant_id) DO UPDATE SET at_most = excluded.at_most"
+                .to_owned(),
         ]
     }
 }

@@ -14,7 +14,7 @@ pub mod graphql;
 mod model;
 pub mod service;
 
-pub use model::{Brief, CancelReason, Columns, InvitationStatus, Model as Invitation, Row};
+pub use model::{Brief, CancelReason, Columns, InvitationStatus, Listed, Model as Invitation};
 
 /// Why something was not done with an invitation, and the invitation where the caller may see it.
 pub type Refused = crate::error::Refused<Invitation>;

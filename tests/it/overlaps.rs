@@ -20,6 +20,13 @@ fn only(answer: &Value, allowed: &[&str]) {
     }
 }
 
+/// Whatever was pending runs out.
+async fn pass(app: &TestApp, owner: &mut Client) {
+    app.advance(TimeDelta::days(7));
+    app.tick().await;
+    owner.renew().await;
+}
+
 /// Forty are invited at once where there is room for fewer.
 async fn forty_at_once(limit: &str, room: usize) {
     let app = TestApp::with(&[limit]).await;
@@ -41,6 +48,51 @@ async fn forty_at_once(limit: &str, room: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn however_many_invite_at_once_no_more_are_pending_than_may_be() {
     forty_at_once("--limit-pending-per-tenant=20", 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_makes_invitations_pending_at_once_no_more_are_than_may_be() {
+    const MOST: i64 = 9;
+    let limits = ["--limit-pending-per-tenant=9", "--limit-invites-per-hour=1000"];
+    let app = TestApp::with(&limits).await;
+    let mut owner = app.owner().await;
+    for round in 0..3 {
+        let mut overdue = Vec::new();
+        for n in 0..4 {
+            overdue.push(owner.invited(&format!("old{n}-{round}@x.test")).await["id"].clone());
+        }
+        pass(&app, &mut owner).await;
+        let standing = owner.invited(&format!("standing{round}@x.test")).await["id"].clone();
+        let mut tasks = JoinSet::new();
+        for id in overdue {
+            let owner = owner.clone();
+            tasks.spawn(async move { owner.act("resendInvitation", &id).await });
+        }
+        for n in 0..3 {
+            let owner = owner.clone();
+            let rows: Vec<Value> =
+                (0..3).map(|i| json!({ "email": format!("row{i}-{n}-{round}@x.test") })).collect();
+            tasks.spawn(async move { owner.mutate("inviteMany", "invited", json!({ "rows": rows })).await });
+        }
+        for n in 0..8 {
+            let owner = owner.clone();
+            tasks.spawn(
+                async move { owner.invite(json!({ "email": format!("new{n}-{round}@x.test") })).await },
+            );
+        }
+        let (canceller, replacer) = (owner.clone(), owner.clone());
+        tasks.spawn(async move { canceller.act("cancelInvitation", &standing).await });
+        let other = json!({ "email": format!("standing{round}@x.test"), "roleKey": "admin", "onConflict": "REPLACE" });
+        tasks.spawn(async move { replacer.invite(other).await });
+        for answer in tasks.join_all().await {
+            only(&answer, &["QUOTA_EXCEEDED", "NOT_PENDING"]);
+        }
+        let pending = app.number(OPEN).await;
+        assert!((MOST - 1..=MOST).contains(&pending), "round {round}: {pending}");
+        assert_eq!(app.number(bounds::TOO_LOW).await, 0, "round {round}");
+        pass(&app, &mut owner).await;
+    }
+    app.mails().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,5 @@
 //! Invitations as the schema shows them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,9 +11,9 @@ use crate::error::Error;
 use crate::graphql::{
     DateTime, EmailAddress, GqlResult, JsonValue, Repeated, RequestContext as _, Rows, global,
 };
-use crate::id::{InvitationId, OutboxId, UserId};
-use crate::invitation::service::{self, NextStep, Preview};
-use crate::invitation::{Brief, CancelReason, Invitation, InvitationStatus, Row};
+use crate::id::{OutboxId, UserId};
+use crate::invitation::service::{NextStep, Preview};
+use crate::invitation::{Brief, CancelReason, Invitation, InvitationStatus, Listed};
 use crate::outbox::{self, Standing};
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
@@ -28,7 +27,7 @@ pub(super) const DETAILS: [&str; 8] =
 /// An invitation, and whose eyes see it.
 #[derive(Clone, Debug)]
 pub struct InvitationObject {
-    row: Arc<Row>,
+    row: Arc<Listed>,
     /// Whether the viewer manages invitations of the tenant; the invitee sees less.
     managed: bool,
     /// Who the invitee is known to be.
@@ -46,7 +45,7 @@ impl InvitationObject {
 
     /// As [`InvitationObject::managed`], in a list of a tenant's.
     #[must_use]
-    pub fn listed(row: Row, related: &Arc<Related>) -> Self {
+    pub fn listed(row: Listed, related: &Arc<Related>) -> Self {
         Self { row: Arc::new(row), managed: true, viewer: None, related: Some(related.clone()) }
     }
 
@@ -66,26 +65,10 @@ impl InvitationObject {
         &self.row.brief
     }
 
-    /// The whole row, which is read where a list has left it out.
-    async fn whole(&self, ctx: &Context<'_>) -> GqlResult<Cow<'_, Invitation>> {
-        if let Some(whole) = &self.row.whole {
-            return Ok(Cow::Borrowed(whole));
-        }
-        let loaded = Box::pin(ctx.load(self.brief().id)).await?;
-        loaded.map(Cow::Owned).ok_or_else(|| Error::not_found("invitation").into())
-    }
-
-    async fn tenant_of_row(&self, ctx: &Context<'_>) -> GqlResult<Option<Repeated<TenantObject>>> {
-        let tenant_id = self.whole(ctx).await?.tenant_id;
-        if !self.managed {
-            let db = ctx.app().db.reader();
-            return match Box::pin(membership::service::authority(db, ctx.actor(), tenant_id)).await {
-                Ok((tenant, _)) => Ok(Some(Repeated::new(TenantObject(tenant)))),
-                Err(Error::Internal(cause)) => Err(Error::Internal(cause).into()),
-                Err(_) => Ok(None),
-            };
-        }
-        Ok(ctx.load(tenant_id).await?.map(|tenant| Repeated::new(TenantObject(tenant))))
+    /// The whole row; a list has it where one of [`DETAILS`] is asked for.
+    fn whole(&self) -> GqlResult<&Invitation> {
+        let whole = self.row.whole.as_ref();
+        whole.ok_or_else(|| Error::internal("a list was not told that details are asked for").into())
     }
 }
 
@@ -201,8 +184,8 @@ impl InvitationObject {
     }
 
     /// Why it was cancelled.
-    async fn cancel_reason(&self, ctx: &Context<'_>) -> GqlResult<Option<CancelReason>> {
-        Ok(self.whole(ctx).await?.cancel_reason)
+    async fn cancel_reason(&self) -> Option<GqlResult<CancelReason>> {
+        self.whole().map(|whole| whole.cancel_reason).transpose()
     }
 
     /// Tenant to join; null for an invitee who is not a member.
@@ -210,7 +193,23 @@ impl InvitationObject {
         if let Some(related) = &self.related {
             return Some(Ok(related.tenant.clone()));
         }
-        self.tenant_of_row(ctx).await.transpose()
+        let tenant_id = match self.whole() {
+            Ok(whole) => whole.tenant_id,
+            Err(error) => return Some(Err(error)),
+        };
+        if !self.managed {
+            let db = ctx.app().db.reader();
+            match Box::pin(membership::service::authority(db, ctx.actor(), tenant_id)).await {
+                Ok((tenant, _)) => return Some(Ok(Repeated::new(TenantObject(tenant)))),
+                Err(Error::Internal(cause)) => return Some(Err(Error::Internal(cause).into())),
+                Err(_) => return None,
+            }
+        }
+        let loaded = ctx.load(tenant_id).await;
+        loaded
+            .map(|tenant| tenant.map(|tenant| Repeated::new(TenantObject(tenant))))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// Who invited; null for the command line and for the invitee.
@@ -224,37 +223,39 @@ impl InvitationObject {
     }
 
     /// Name of the inviter when the invitation was made.
-    async fn invited_by_name(&self, ctx: &Context<'_>) -> GqlResult<String> {
-        Ok(self.whole(ctx).await?.inviter_name.clone())
+    async fn invited_by_name(&self) -> GqlResult<&str> {
+        Ok(&self.whole()?.inviter_name)
     }
 
     /// Who accepted; for those who may invite, and for that person.
-    async fn accepted_by(&self, ctx: &Context<'_>) -> GqlResult<Option<UserObject>> {
-        let accepted_by = self.whole(ctx).await?.accepted_by;
-        let shown = accepted_by.filter(|id| self.managed || self.viewer == Some(*id));
-        let Some(accepted_by) = shown else { return Ok(None) };
-        let loaded: Option<User> = ctx.load(accepted_by).await?;
-        Ok(loaded.map(UserObject))
+    async fn accepted_by(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
+        let accepted_by = match self.whole() {
+            Ok(whole) => whole.accepted_by.filter(|id| self.managed || self.viewer == Some(*id))?,
+            Err(error) => return Some(Err(error)),
+        };
+        let loaded: Result<Option<User>, _> = ctx.load(accepted_by).await;
+        loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 
     /// Note to the invitee, plain text.
-    async fn note(&self, ctx: &Context<'_>) -> GqlResult<Option<String>> {
-        Ok(self.whole(ctx).await?.note.clone())
+    async fn note(&self) -> Option<GqlResult<&str>> {
+        self.whole().map(|whole| whole.note.as_deref()).transpose()
     }
 
     /// JSON object of the inviting application; only for those who may invite.
-    async fn metadata(&self, ctx: &Context<'_>) -> GqlResult<Option<JsonValue>> {
-        Ok(self.whole(ctx).await?.metadata.clone().filter(|_| self.managed).map(JsonValue))
+    async fn metadata(&self) -> Option<GqlResult<JsonValue>> {
+        let shown = |whole: &Invitation| whole.metadata.as_ref().filter(|_| self.managed).cloned();
+        self.whole().map(|whole| shown(whole).map(JsonValue)).transpose()
     }
 
     /// Language of the mail, as a language tag.
-    async fn locale(&self, ctx: &Context<'_>) -> GqlResult<String> {
-        Ok(self.whole(ctx).await?.locale.clone())
+    async fn locale(&self) -> GqlResult<&str> {
+        Ok(&self.whole()?.locale)
     }
 
     /// Where the request to invite came from; only for those who may invite.
-    async fn ip_address(&self, ctx: &Context<'_>) -> GqlResult<Option<String>> {
-        Ok(self.whole(ctx).await?.ip_address.clone().filter(|_| self.managed))
+    async fn ip_address(&self) -> Option<GqlResult<&str>> {
+        self.whole().map(|whole| whole.ip_address.as_deref().filter(|_| self.managed)).transpose()
     }
 
     /// When it was made.
@@ -274,10 +275,10 @@ impl InvitationObject {
     }
 
     /// When it reached a final state, or expired.
-    async fn decided_at(&self, ctx: &Context<'_>) -> GqlResult<Option<DateTime>> {
-        let whole = self.whole(ctx).await?;
-        let overdue = whole.status_at(ctx.app().clock.now()) == InvitationStatus::Expired;
-        Ok(whole.decided_at.or(overdue.then_some(whole.expires_at)).map(DateTime))
+    async fn decided_at(&self, ctx: &Context<'_>) -> Option<GqlResult<DateTime>> {
+        let overdue = self.brief().status_at(ctx.app().clock.now()) == InvitationStatus::Expired;
+        let decided = |whole: &Invitation| whole.decided_at.or(overdue.then_some(whole.expires_at));
+        self.whole().map(|whole| decided(whole).map(DateTime)).transpose()
     }
 
     /// Where its latest mail stands.
@@ -288,16 +289,6 @@ impl InvitationObject {
         }
         let mail = ctx.load(outbox_id).await?;
         Ok(Delivery::new(mail.as_ref(), self.managed))
-    }
-}
-
-impl Loader<InvitationId> for Rows {
-    type Value = Invitation;
-    type Error = Arc<Error>;
-
-    async fn load(&self, keys: &[InvitationId]) -> Result<HashMap<InvitationId, Invitation>, Arc<Error>> {
-        let rows = service::by_ids(self.0.db.reader(), keys).await.map_err(Arc::new)?;
-        Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use async_graphql::Context;
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{InvitationId, RoleId, UserId};
-use crate::invitation::Row;
+use crate::invitation::Listed;
 use crate::outbox::Standing;
 use crate::role::{self, graphql::RoleObject};
 use crate::tenant::{Tenant, graphql::TenantObject};
@@ -36,7 +36,7 @@ impl Related {
     pub(super) async fn read(
         ctx: &Context<'_>,
         tenant: Tenant,
-        rows: &[Row],
+        rows: &[Listed],
         mails: HashMap<InvitationId, Standing>,
     ) -> Result<Self> {
         let db = ctx.app().db.reader();

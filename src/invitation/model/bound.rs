@@ -1,7 +1,7 @@
 //! Rows of `pending_bound`: how many pending invitations a tenant has at the most.
 //!
-//! Whoever makes an invitation pending raises the bound in the same transaction; nobody lowers it but who counts. So it is never less than
-//! what is pending, and where it leaves room nobody needs to count.
+//! Whoever makes an invitation pending, or sends one again, raises the bound in the same transaction; nobody lowers it but who counts. So
+//! it is never less than what is pending and not overdue, and where it leaves room nobody needs to count.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
@@ -19,7 +19,7 @@ pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: TenantId,
-    /// Invitations that are pending, at the most.
+    /// Invitations that are pending and not overdue, at the most.
     pub at_most: i64,
 }
 

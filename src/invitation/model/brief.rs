@@ -2,7 +2,7 @@
 
 use sea_orm::DerivePartialModel;
 
-use super::{Entity, InvitationStatus, Model, Row};
+use super::{Entity, InvitationStatus, Listed, Model};
 use crate::clock::Instant;
 use crate::id::{InvitationId, OutboxId, RoleId, UserId};
 
@@ -57,7 +57,7 @@ impl From<&Model> for Brief {
     }
 }
 
-impl From<Brief> for Row {
+impl From<Brief> for Listed {
     fn from(brief: Brief) -> Self {
         Self { brief, whole: None }
     }

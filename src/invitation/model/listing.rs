@@ -136,23 +136,20 @@ fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
     SimpleExpr::from(place).gt(SimpleExpr::Constant(0.into()))
 }
 
-/// An invitation, and the whole of its row where that was read.
+/// An invitation in a list.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Listed {
     /// What is always read.
     pub brief: Brief,
-    /// Everything.
+    /// The whole of its row, where details were asked for.
     pub whole: Option<Model>,
 }
 
-impl From<Model> for Row {
+impl From<Model> for Listed {
     fn from(whole: Model) -> Self {
         Self { brief: Brief::from(&whole), whole: Some(whole) }
     }
 }
-
-/// An invitation in a list, with where its mail stands; `None` as well where nobody asked.
-pub(in crate::invitation) type Listed = (Row, Option<Standing>);
 
 #[derive(FromQueryResult)]
 struct Mailed<T: FromQueryResult> {
@@ -171,7 +168,8 @@ pub struct Columns {
     pub mails: bool,
 }
 
-/// One page of a tenant's invitations and one row more, in the order of reading.
+/// One page of a tenant's invitations and one row more, in the order of reading; with where its mail stands,
+/// if there is one and somebody asks.
 pub(in crate::invitation) async fn list(
     db: &impl ConnectionTrait,
     tenant: TenantId,
@@ -180,7 +178,7 @@ pub(in crate::invitation) async fn list(
     page: &Page,
     now: Instant,
     columns: Columns,
-) -> Result<Vec<Listed>, DbErr> {
+) -> Result<Vec<(Listed, Option<Standing>)>, DbErr> {
     let place = ((Entity, by.column()), (Entity, Column::Id));
     let ends = ends(db.get_database_backend(), Some(by));
     let mut query = scoped(tenant).filter(filter.condition(db.get_database_backend(), now, &ends));
@@ -200,11 +198,11 @@ pub(in crate::invitation) async fn list(
     }
 }
 
-async fn read<T: FromQueryResult + Into<Row>>(
+async fn read<T: FromQueryResult + Into<Listed>>(
     db: &impl ConnectionTrait,
     query: Select<Entity>,
     mails: bool,
-) -> Result<Vec<Listed>, DbErr> {
+) -> Result<Vec<(Listed, Option<Standing>)>, DbErr> {
     if mails {
         let query = outbox::with_standing(query, Column::OutboxId);
         let rows = query.into_model::<Mailed<T>>().all(db).await?;

@@ -17,7 +17,7 @@ use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
 pub(super) use bound::{raise, raising, recount, room};
 pub use brief::Brief;
-pub use listing::{Columns, Row, SortBy};
+pub use listing::{Columns, Listed, SortBy};
 pub(super) use listing::{Where, addresses_all_tenants, count, list};
 pub(super) use prospect::{Prospect, seen};
 
@@ -188,14 +188,6 @@ pub(super) async fn by_id_all_tenants(
     id: InvitationId,
 ) -> Result<Option<Model>, DbErr> {
     Entity::find().filter(Column::Id.eq(id)).one(db).await
-}
-
-/// The invitations with these identifiers in whatever tenants; whoever asks has seen them before.
-pub(super) async fn by_ids_all_tenants(
-    db: &impl ConnectionTrait,
-    ids: &[InvitationId],
-) -> Result<Vec<Model>, DbErr> {
-    Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
 }
 
 /// Locks an invitation's row until the transaction ends, so that what is read beside it belongs to the state it is in.

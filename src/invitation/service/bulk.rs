@@ -342,6 +342,9 @@ async fn insert(
     candidates: &[Candidate],
     results: &mut [RowResult],
 ) -> Result<()> {
+    if candidates.is_empty() {
+        return Ok(());
+    }
     let mut rows: Vec<Model> =
         candidates.iter().map(|c| draft(app, actor, tenant, &c.input, &c.role)).collect();
     let mails = outbox::service::enqueue_many(app, db, rows.iter().map(super::mail::owed).collect()).await?;

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::clock::Instant;
 use crate::error::{ErrorCode, Result};
 use crate::id::{InvitationId, TenantId, UserId};
-use crate::invitation::model::{self, Columns, InvitationStatus, Model, Row, SortBy, Where};
+use crate::invitation::model::{self, Columns, InvitationStatus, Listed, Model, SortBy, Where};
 use crate::outbox::{self, DeliveryState, Standing};
 use crate::page::{PageArgs, Slice};
 use crate::permission::Permission;
@@ -57,7 +57,7 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Listing {
     /// The rows.
-    pub slice: Slice<Row>,
+    pub slice: Slice<Listed>,
     /// Where the mails stand of those that have one.
     pub mails: HashMap<InvitationId, Standing>,
     /// The tenant that they are of.
@@ -140,14 +140,6 @@ pub async fn visible(app: &App, actor: &Actor, id: InvitationId) -> Result<Optio
     let Some(viewer) = actor.principal() else { return Ok(None) };
     let own = of_viewer(app, viewer).await?.into_iter().find(|row| row.id == id);
     Ok(own.map(|row| (row, false)))
-}
-
-/// Invitations that the actor has been shown in part.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn by_ids(db: &impl ConnectionTrait, ids: &[InvitationId]) -> Result<Vec<Model>> {
-    Ok(model::by_ids_all_tenants(db, ids).await?)
 }
 
 /// Addresses that some invitations are for. The caller has checked that the actor looks after their mails.

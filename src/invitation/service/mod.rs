@@ -32,7 +32,7 @@ pub use expire::expire_due;
 pub use ground::{cancel_all, cancel_unentitled, erase, is_offered};
 pub use input::{Delivery, Invite, OnConflict};
 pub use invite::{Invited, invite, invite_owner};
-pub use list::{Filter, Listing, Range, Wanted, addresses, by_ids, list, of_viewer, visible};
+pub use list::{Filter, Listing, Range, Wanted, addresses, list, of_viewer, visible};
 pub use mail::{render_accepted, render_mail};
 pub use model::SortBy;
 pub use preview::{NextStep, Preview, preview};

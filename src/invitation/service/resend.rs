@@ -76,6 +76,8 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
     if status == InvitationStatus::Expired {
         make_room(app, &txn, actor, &row, &email).await?;
     }
+    // A live one as well: by another clock it may have run out, and have been left out where what is pending was counted.
+    model::raise(&txn, row.tenant_id, 1).await?;
     outbox::service::suppress(&txn, old_mail).await?;
     let generation = row.generation + 1;
     let expires_at = now + TimeDelta::seconds(row.lifetime_seconds);
@@ -115,7 +117,7 @@ async fn make_room(
         super::expire::record(app, db, actor, &recorded).await?;
     }
     super::quota::require_room(app, db, row.tenant_id).await?;
-    Ok(model::raise(db, row.tenant_id, 1).await?)
+    Ok(())
 }
 
 fn another_pending(row: Model) -> Refused {
