@@ -112,7 +112,7 @@ impl Reservation {
     #[must_use]
     pub fn statement(&self, backend: DbBackend) -> Statement {
         let mut statement = self.counting(backend);
-        statement.sql.push_str(" RETURNING key");
+        statement.sql.push_str(&format!(" RETURNING {}", Self::RETURNED));
         statement
     }
 
@@ -189,7 +189,7 @@ impl Reservation {
         Some(std::iter::once(Value::from(self.at)).chain(windows).collect())
     }
 
-    /// Reads the rows that the statement answered with. `Some` is the first limit that is full, after its place, and how long to
+    /// Reads the rows that the statement answered with, among those of others. `Some` is the first limit that is full, after its place, and how long to
     /// wait: the caller takes the transaction back then, and with it what was reserved of the others.
     ///
     /// # Errors
@@ -202,7 +202,7 @@ impl Reservation {
     ) -> Result<Option<(usize, Limit, Duration)>> {
         let mut granted = HashSet::new();
         for row in rows {
-            granted.insert(row.try_get::<String>("", Self::RETURNED)?);
+            granted.extend(row.try_get::<Option<String>>("", Self::RETURNED)?);
         }
         for (place, limit) in self.limits.iter().enumerate() {
             let key = &self.keys[place];

@@ -2,24 +2,32 @@
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
-/// Statements in the order in which they are executed. The first may answer with rows; of the others nobody reads an answer.
+/// Statements in the order in which they are executed.
 ///
-/// PostgreSQL executes them as one statement, so that none sees the rows of another: the first before the others where it is read, else in
-/// no order.
+/// PostgreSQL executes them as one statement, so that none sees the rows of another: those that answer in their order, before the others,
+/// which have none.
 #[derive(Debug)]
 pub struct Batch {
     backend: DbBackend,
     parts: Vec<String>,
     values: Vec<Value>,
+    /// Which parts answer, and the column that they answer with.
+    answers: Vec<(usize, &'static str)>,
 }
 
 impl Batch {
     /// A batch that begins with a statement.
     #[must_use]
     pub fn of(first: Statement) -> Self {
-        let mut batch = Self { backend: first.db_backend, parts: Vec::new(), values: Vec::new() };
+        let mut batch = Self::new(first.db_backend);
         batch.push(first);
         batch
+    }
+
+    /// A batch without a statement.
+    #[must_use]
+    pub fn new(backend: DbBackend) -> Self {
+        Self { backend, parts: Vec::new(), values: Vec::new(), answers: Vec::new() }
     }
 
     /// The kind of database that statements are built for.
@@ -34,12 +42,19 @@ impl Batch {
         self.values.extend(statement.values.into_iter().flat_map(|values| values.0));
     }
 
-    /// Executes the statements; the first has the column `returned`. Its rows are the answer.
+    /// Adds a statement that answers with a column of the rows that it writes.
+    pub fn push_answering(&mut self, mut statement: Statement, column: &'static str) {
+        statement.sql.push_str(&format!(" RETURNING {column}"));
+        self.answers.push((self.parts.len(), column));
+        self.push(statement);
+    }
+
+    /// Executes the statements and returns the rows of those that answer: each has a value in the column of its statement alone.
     ///
     /// # Errors
     /// Whatever the database says; the transaction is good for nothing then but to be rolled back.
-    pub async fn run(self, db: &impl ConnectionTrait, returned: &str) -> Result<Vec<QueryResult>, DbErr> {
-        db.query_all_raw(self.statement(Some(returned))).await
+    pub async fn run(self, db: &impl ConnectionTrait) -> Result<Vec<QueryResult>, DbErr> {
+        db.query_all_raw(self.statement()).await
     }
 
     /// Executes the statements, whatever they answer.
@@ -47,21 +62,34 @@ impl Batch {
     /// # Errors
     /// As [`Batch::run`].
     pub async fn execute(self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
-        db.execute_raw(self.statement(None)).await.map(drop)
+        db.execute_raw(self.statement()).await.map(drop)
     }
 
-    /// The statements as one, which answers with a column of the first, or with nothing.
-    pub(super) fn statement(self, returned: Option<&str>) -> Statement {
+    /// The statements as one.
+    pub(super) fn statement(self) -> Statement {
         let sql = match self.backend {
             DbBackend::Sqlite => self.parts.join(";\n"),
             _ => {
                 let named = self.parts.iter().enumerate();
                 let named: Vec<String> = named.map(|(at, part)| format!("part{at} AS ({part})")).collect();
-                let answer = returned.map_or_else(|| "1".to_owned(), |column| format!("{column} FROM part0"));
-                format!("WITH {} SELECT {answer}", named.join(",\n"))
+                format!("WITH {} {}", named.join(",\n"), self.answer())
             }
         };
         Statement::from_sql_and_values(self.backend, sql, self.values)
+    }
+
+    /// What reads the answers of named parts; each has the columns of all.
+    fn answer(&self) -> String {
+        let select = |(part, own): &(usize, &str)| {
+            let columns = self.answers.iter().map(|(_, column)| {
+                if column == own { (*column).to_owned() } else { format!("NULL AS {column}") }
+            });
+            format!("SELECT {} FROM part{part}", columns.collect::<Vec<_>>().join(", "))
+        };
+        match self.answers.as_slice() {
+            [] => "SELECT 1".to_owned(),
+            answers => answers.iter().map(select).collect::<Vec<_>>().join(" UNION ALL "),
+        }
     }
 }
 
@@ -86,7 +114,27 @@ fn renumbered(sql: &str, before: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::renumbered;
+    use sea_orm::{DbBackend, Statement};
+
+    use super::{Batch, renumbered};
+
+    #[test]
+    fn what_answers_is_read_in_its_order_and_has_the_columns_of_all() {
+        let write = |table: &str| {
+            let sql = format!("INSERT INTO {table} VALUES ($1)");
+            Statement::from_sql_and_values(DbBackend::Postgres, sql, [1.into()])
+        };
+        let mut batch = Batch::of(write("a"));
+        batch.push_answering(write("b"), "key");
+        batch.push(write("c"));
+        batch.push_answering(write("d"), "at_most");
+        let sql = batch.statement().sql;
+        assert!(sql.contains("part1 AS (INSERT INTO b VALUES ($2) RETURNING key)"), "{sql}");
+        let answer =
+            "SELECT key, NULL AS at_most FROM part1 UNION ALL SELECT NULL AS key, at_most FROM part3";
+        assert!(sql.ends_with(answer), "{sql}");
+        assert!(Batch::of(write("a")).statement().sql.ends_with(" SELECT 1"));
+    }
 
     #[test]
     fn parameters_are_numbered_after_those_before() {

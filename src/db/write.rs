@@ -90,7 +90,7 @@ impl WriteTransaction {
     /// # Errors
     /// Whatever the database says; nothing was written then.
     pub async fn finish(self, last: Batch) -> Result<(), DbErr> {
-        let last = last.statement(None);
+        let last = last.statement();
         match self.0 {
             Kind::Own(txn) => {
                 txn.execute_raw(last).await?;

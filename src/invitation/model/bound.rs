@@ -5,7 +5,7 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
-use sea_orm::{ActiveValue::Set, DbBackend, QueryTrait as _, Statement, Value};
+use sea_orm::{ActiveValue::Set, DbBackend, QueryResult, QueryTrait as _, Statement, Value};
 
 use crate::clock::Instant;
 use crate::id::TenantId;
@@ -31,6 +31,19 @@ pub(in crate::invitation) fn raising(tenant: TenantId, by: u32, backend: DbBacke
     let raised = Expr::col((Entity, Column::AtMost)).add(by);
     let known = OnConflict::column(Column::TenantId).value(Column::AtMost, raised).to_owned();
     Entity::insert(ActiveModel { tenant_id: Set(tenant), at_most: Set(by) }).on_conflict(known).build(backend)
+}
+
+/// Column of what [`raising`] can answer.
+pub(in crate::invitation) const AT_MOST: &str = "at_most";
+
+/// The bound of a tenant after it was raised, among the rows that a batch answered with.
+pub(in crate::invitation) fn raised(rows: &[QueryResult]) -> Result<u64, DbErr> {
+    for row in rows {
+        if let Some(at_most) = row.try_get::<Option<i64>>("", AT_MOST)? {
+            return Ok(at_most.unsigned_abs());
+        }
+    }
+    Err(DbErr::RecordNotFound("the bound that was raised".to_owned()))
 }
 
 /// Raises the bound of a tenant.

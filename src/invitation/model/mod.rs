@@ -15,7 +15,7 @@ use crate::clock::Instant;
 use crate::email::Email;
 use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
-pub(super) use bound::{raise, raising, recount, room};
+pub(super) use bound::{AT_MOST, raise, raised, raising, recount, room};
 pub use brief::Brief;
 pub use listing::{Columns, Listed, SortBy};
 pub(super) use listing::{Where, addresses_all_tenants, count, list};

@@ -1,6 +1,6 @@
 //! Inviting somebody.
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::json;
 
 use crate::actor::{Actor, Authority};
@@ -21,9 +21,6 @@ use crate::tenant::{self, Tenant};
 
 use super::input::{Checked, Delivery, Invite, OnConflict, check};
 use super::quota::{Counted, require_no_more, require_room};
-
-/// So many invitations of a tenant may be under way in other transactions, where the database has several writers.
-const AT_ONCE: u64 = 256;
 
 /// An invitation that stands.
 #[derive(Debug)]
@@ -89,7 +86,8 @@ pub async fn invite_owner(
     let Prepared::Ready(ready) = prepare(app, db, actor, &authority, offer?).await? else {
         return Err(Error::internal("a tenant that is being made has an invitation").into());
     };
-    Ok(ready.write(app, db, actor).await?.invitation)
+    let (invited, _) = ready.write(app, db, actor).await?;
+    Ok(invited.invitation)
 }
 
 /// What is offered to whom, and what is known of them.
@@ -200,46 +198,50 @@ struct Ready {
 impl Ready {
     /// Makes it and ends the transaction.
     async fn make(self, app: &App, txn: WriteTransaction, actor: &Actor) -> Result<Invited> {
-        let Offer { prospect, counted, .. } = &self.offer;
+        let prospect = &self.offer.prospect;
         let backend = txn.get_database_backend();
-        let at_once = if backend == DbBackend::Sqlite { 0 } else { AT_ONCE };
         let most = u64::from(app.config.limits.pending_per_tenant);
-        let is_near = prospect.pending_at_most.unsigned_abs() + at_once >= most;
-        if prospect.has_room && !is_near {
-            let (batch, invited) = self.rows(app, actor, counted.reservation.counting(backend));
+        if prospect.has_room && prospect.pending_at_most.unsigned_abs() < most {
+            let (batch, invited) = self.rows(app, actor, backend, false);
             txn.finish(batch).await?;
             return Ok(invited);
         }
-        let invited = self.write(app, &txn, actor).await?;
-        // Whoever looked at the same moment has waited for this tenant's quota, and counts what has become of it.
-        if is_near {
+        let (invited, at_most) = self.write(app, &txn, actor).await?;
+        // Whoever looked at the same moment has waited for this tenant's bound, and counts what has become of it.
+        if at_most > most {
             require_no_more(app, &txn, self.role.tenant_id).await?;
         }
         txn.commit().await?;
         Ok(invited)
     }
 
-    /// Counts it against every quota and makes it.
-    async fn write(&self, app: &App, db: &impl ConnectionTrait, actor: &Actor) -> Result<Invited> {
+    /// Counts it against every quota and makes it; the bound on what is pending comes with it.
+    async fn write(&self, app: &App, db: &impl ConnectionTrait, actor: &Actor) -> Result<(Invited, u64)> {
         let counted = &self.offer.counted;
-        let reserving = counted.reservation.statement(db.get_database_backend());
-        let (batch, invited) = self.rows(app, actor, reserving);
-        let granted = batch.run(db, Reservation::RETURNED).await?;
-        counted.require_granted(app, db, granted).await?;
-        Ok(invited)
+        let (batch, invited) = self.rows(app, actor, db.get_database_backend(), true);
+        let answered = batch.run(db).await?;
+        let at_most = model::raised(&answered)?;
+        counted.require_granted(app, db, answered).await?;
+        Ok((invited, at_most))
     }
 
-    /// What is written: first what counts it, then it with its mail and its event.
-    fn rows(&self, app: &App, actor: &Actor, counting: Statement) -> (Batch, Invited) {
-        let Self { offer: Offer { checked, .. }, role } = self;
-        let mut batch = Batch::of(counting);
+    /// What is written: after what counts it, the bound on what is pending, then it with its mail and its event. Those two answer where
+    /// somebody has to read what became of them.
+    fn rows(&self, app: &App, actor: &Actor, backend: DbBackend, answering: bool) -> (Batch, Invited) {
+        let Self { offer: Offer { checked, counted, .. }, role } = self;
+        let mut batch = Batch::new(backend);
+        for (statement, column) in [
+            (counted.reservation.counting(backend), Reservation::RETURNED),
+            (model::raising(role.tenant_id, 1, backend), model::AT_MOST),
+        ] {
+            if answering { batch.push_answering(statement, column) } else { batch.push(statement) }
+        }
         let mut invitation = draft(app, actor, role.tenant_id, checked, role);
         if checked.delivery == Delivery::Email {
             invitation.outbox_id =
                 Some(outbox::service::enqueue_in(app, &mut batch, super::mail::owed(&invitation)));
         }
-        batch.push(model::insertion(invitation.clone(), batch.backend()));
-        batch.push(model::raising(invitation.tenant_id, 1, batch.backend()));
+        batch.push(model::insertion(invitation.clone(), backend));
         event::service::record_in(app, &mut batch, actor, created(&invitation, role));
         let link = (checked.delivery == Delivery::LinkOnly)
             .then(|| super::mail::link(app, &app.keys.token(TokenKind::Invitation, invitation.id.uuid(), 0)));
