@@ -5,13 +5,12 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::inputs::{InvitationFilter, InvitationOrder};
-use super::object::{DETAILS, DeliveryState, InvitationObject, InvitationPreview};
-use super::related::{Related, wants};
+use super::object::{DeliveryState, InvitationObject, InvitationPreview};
+use super::related::{Asked, Related};
 use crate::error::{Error, Result};
 use crate::graphql::{
     Connection, DateTimeRange, GqlResult, OrderDirection, RequestContext as _, parse_optional_id,
 };
-use crate::invitation::Columns;
 use crate::invitation::service::{self, Filter, Range, SortBy, Wanted};
 use crate::page::PageArgs;
 
@@ -50,9 +49,8 @@ impl InvitationQuery {
         #[graphql(desc = "In which order; latest first by default.")] order_by: Option<InvitationOrder>,
     ) -> Option<GqlResult<Connection<InvitationObject>>> {
         let total = ctx.look_ahead().field("totalCount").exists();
-        let columns =
-            Columns { details: DETAILS.iter().any(|name| wants(ctx, name)), mails: wants(ctx, "delivery") };
-        let wanted = Wanted { total, columns };
+        let asked = Asked::of(ctx);
+        let wanted = Wanted { total, columns: asked.columns };
         let order_by = order_by.map(|order| (SortBy::from(order.field), order.direction));
         let (by, direction) = order_by.unwrap_or((SortBy::CreatedAt, OrderDirection::Desc));
         let page = PageArgs { first, after, last, before };
@@ -64,7 +62,7 @@ impl InvitationQuery {
             let listing =
                 service::list(ctx.app(), ctx.actor(), tenant_id, filter, order, page, wanted).await?;
             let slice = listing.slice;
-            let related = Related::read(ctx, listing.tenant, &slice.rows, listing.mails).await?;
+            let related = Related::read(ctx, asked, listing.tenant, &slice.rows, listing.mails).await?;
             let related = Arc::new(related);
             let show = |row| InvitationObject::listed(row, &related);
             Ok(Connection::new(slice, |row| by.cursor(&row.brief).encode(), show))

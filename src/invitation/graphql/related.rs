@@ -4,19 +4,32 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_graphql::Context;
 
+use super::object::DETAILS;
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{InvitationId, RoleId, UserId};
-use crate::invitation::Listed;
+use crate::invitation::{Columns, Listed};
 use crate::outbox::Standing;
 use crate::role::{self, graphql::RoleObject};
 use crate::tenant::{Tenant, graphql::TenantObject};
 use crate::user::{self, graphql::UserObject};
 
-/// Whether the rows of a list are asked for a field of theirs.
-pub(super) fn wants(ctx: &Context<'_>, name: &str) -> bool {
-    let look = ctx.look_ahead();
-    look.field("nodes").field(name).exists() || look.field("edges").field("node").field(name).exists()
+/// What the rows of a list are asked for, of what is not read in any case.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) columns: Columns,
+    users: bool,
+    roles: bool,
+}
+
+impl Asked {
+    pub(super) fn of(ctx: &Context<'_>) -> Self {
+        let look = ctx.look_ahead();
+        let rows = [look.field("nodes"), look.field("edges").field("node")];
+        let wants = |name: &&str| rows.iter().any(|row| row.field(name).exists());
+        let columns = Columns { details: DETAILS.iter().any(wants), mails: wants(&"delivery") };
+        Self { columns, users: wants(&"invitedBy"), roles: wants(&"role") }
+    }
 }
 
 /// What belongs to the rows of a list.
@@ -35,6 +48,7 @@ impl Related {
     /// Whatever the database says.
     pub(super) async fn read(
         ctx: &Context<'_>,
+        asked: Asked,
         tenant: Tenant,
         rows: &[Listed],
         mails: HashMap<InvitationId, Standing>,
@@ -45,13 +59,13 @@ impl Related {
         if rows.is_empty() {
             return Ok(related);
         }
-        if wants(ctx, "invitedBy") {
+        if asked.users {
             let ids: BTreeSet<UserId> = rows.iter().filter_map(|row| row.brief.inviter_id).collect();
             let users = user::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.users =
                 users.into_iter().map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
         }
-        if wants(ctx, "role") {
+        if asked.roles {
             let ids: BTreeSet<RoleId> = rows.iter().map(|row| row.brief.role_id).collect();
             let roles = role::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.roles =
