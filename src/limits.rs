@@ -189,8 +189,8 @@ impl Reservation {
         Some(std::iter::once(Value::from(self.at)).chain(windows).collect())
     }
 
-    /// Reads the rows that the statement answered with, among those of others. `Some` is the first limit that is full, after its place, and how long to
-    /// wait: the caller takes the transaction back then, and with it what was reserved of the others.
+    /// Reads the rows that the statement answered with, which may be among those of others. `Some` is the first limit that is full, after
+    /// its place, and how long to wait: the caller takes the transaction back then, and with it what was reserved of the others.
     ///
     /// # Errors
     /// Whatever the database says.

@@ -4,8 +4,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 /// Statements in the order in which they are executed.
 ///
-/// PostgreSQL executes them as one statement, so that none sees the rows of another: those that answer in their order, before the others,
-/// which have none.
+/// PostgreSQL executes them as one statement, so that none sees the rows of another. Those that answer come first and in their order, for
+/// so they are read; nothing may rely on the order of the others.
 #[derive(Debug)]
 pub struct Batch {
     backend: DbBackend,
@@ -42,8 +42,12 @@ impl Batch {
         self.values.extend(statement.values.into_iter().flat_map(|values| values.0));
     }
 
-    /// Adds a statement that answers with a column of the rows that it writes.
+    /// Adds a statement that answers with a column of the rows that it writes; two of a batch can.
     pub fn push_answering(&mut self, mut statement: Statement, column: &'static str) {
+        debug_assert!(
+            self.answers.len() < 2,
+            "a third column of another type has none in the answers of the first two"
+        );
         statement.sql.push_str(&format!(" RETURNING {column}"));
         self.answers.push((self.parts.len(), column));
         self.push(statement);

@@ -54,7 +54,7 @@ async fn one_that_is_sent_again_raises_the_bound_overdue_or_not() {
 }
 
 #[tokio::test]
-async fn where_the_bound_leaves_no_room_what_is_pending_is_counted_once() {
+async fn where_the_bound_leaves_no_room_it_becomes_what_is_counted() {
     let app = TestApp::with(&["--limit-pending-per-tenant=3"]).await;
     let mut owner = app.owner().await;
     let first = owner.invited("ann@x.test").await;

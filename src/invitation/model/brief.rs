@@ -1,4 +1,4 @@
-//! What lists mostly show of an invitation: a third of its row, and a third of what reading it costs.
+//! What lists mostly show of an invitation: ten of the twenty-four columns of its row, each of which costs what it is to be read.
 
 use sea_orm::DerivePartialModel;
 

@@ -168,8 +168,8 @@ pub struct Columns {
     pub mails: bool,
 }
 
-/// One page of a tenant's invitations and one row more, in the order of reading; with where its mail stands,
-/// if there is one and somebody asks.
+/// One page of a tenant's invitations and one row more, in the order of reading; each with the standing of its mail, where there is one and
+/// `columns` asks for it.
 pub(in crate::invitation) async fn list(
     db: &impl ConnectionTrait,
     tenant: TenantId,

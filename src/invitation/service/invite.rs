@@ -225,8 +225,8 @@ impl Ready {
         Ok((invited, at_most))
     }
 
-    /// What is written: after what counts it, the bound on what is pending, then it with its mail and its event. Those two answer where
-    /// somebody has to read what became of them.
+    /// What is written, in this order: the quotas, the bound on what is pending, the mail, the invitation, its event. The first two answer
+    /// where that is `answering`.
     fn rows(&self, app: &App, actor: &Actor, backend: DbBackend, answering: bool) -> (Batch, Invited) {
         let Self { offer: Offer { checked, counted, .. }, role } = self;
         let mut batch = Batch::new(backend);

@@ -493,7 +493,7 @@ async fn play(world: &World, steps: Vec<Step>) -> Result<(), String> {
     let mut play = Play { app, cast: world.cast().await, email, model: Model::default() };
     world.app.sql("DELETE FROM pending_bound").await;
     for step in &steps {
-        // The bound is as low as it may be, so that whoever does not raise it is noticed.
+        // The bound is what is recorded as pending, so that whoever adds to that without raising it is noticed.
         world.app.sql(COUNT_PENDING).await;
         play.step(world, step).await?;
         play.compare(step).await?;
