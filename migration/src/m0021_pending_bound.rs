@@ -1,4 +1,4 @@
-//! How many pending invitations a tenant can have at the most, so that nobody counts them for each that is made.
+//! A number that what a tenant has pending never exceeds, so that nobody counts it for each invitation that is made.
 
 const UP: &[&str] = &[
     "CREATE TABLE pending_bound (

@@ -2,7 +2,7 @@
 
 use sea_orm::DerivePartialModel;
 
-use super::{Entity, InvitationStatus, Listed, Model};
+use super::{Entity, InvitationStatus, Model};
 use crate::clock::Instant;
 use crate::id::{InvitationId, OutboxId, RoleId, UserId};
 
@@ -54,11 +54,5 @@ impl From<&Model> for Brief {
             created_at: row.created_at,
             expires_at: row.expires_at,
         }
-    }
-}
-
-impl From<Brief> for Listed {
-    fn from(brief: Brief) -> Self {
-        Self { brief, whole: None }
     }
 }

@@ -145,6 +145,12 @@ pub struct Listed {
     pub whole: Option<Model>,
 }
 
+impl From<Brief> for Listed {
+    fn from(brief: Brief) -> Self {
+        Self { brief, whole: None }
+    }
+}
+
 impl From<Model> for Listed {
     fn from(whole: Model) -> Self {
         Self { brief: Brief::from(&whole), whole: Some(whole) }
