@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Enum, OutputType, SimpleObject, TypeName};
+use async_graphql::{Enum, ObjectType, OutputType, SimpleObject, TypeName};
 
+use super::written::{Written, WrittenEdges};
 use crate::page::Slice;
 
 /// Direction of an order.
@@ -47,21 +48,21 @@ impl<T: OutputType> TypeName for Edge<T> {
 /// One page of a list.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(name_type)]
-pub struct Connection<T: OutputType>
+pub struct Connection<T: ObjectType>
 where
     Edge<T>: OutputType,
 {
     /// Rows with their cursors.
-    pub edges: Vec<Edge<T>>,
+    pub edges: WrittenEdges<T>,
     /// Rows without their cursors.
-    pub nodes: Vec<T>,
+    pub nodes: Written<T>,
     /// Where this page stands.
     pub page_info: PageInfo,
     /// Rows in all pages together; counted only when asked for.
     pub total_count: i32,
 }
 
-impl<T: OutputType> TypeName for Connection<T>
+impl<T: ObjectType> TypeName for Connection<T>
 where
     Edge<T>: OutputType,
 {
@@ -70,7 +71,7 @@ where
     }
 }
 
-impl<T: OutputType + Clone> Connection<T>
+impl<T: ObjectType + Clone> Connection<T>
 where
     Edge<T>: OutputType,
 {
@@ -86,6 +87,7 @@ where
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
             end_cursor: edges.last().map(|edge| edge.cursor.clone()),
         };
-        Self { nodes: edges.iter().map(|edge| edge.node.clone()).collect(), edges, page_info, total_count }
+        let nodes = Written(edges.iter().map(|edge| edge.node.clone()).collect());
+        Self { nodes, edges: WrittenEdges(edges), page_info, total_count }
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod loading;
 mod repeated;
 mod scalars;
+mod written;
 
 use std::hash::Hash;
 
@@ -31,6 +32,7 @@ pub use error::{GqlError, GqlResult, UserError, settle, settle_with, show_refuse
 pub use loading::Loads;
 pub use repeated::Repeated;
 pub use scalars::{DateTime, DateTimeRange, EmailAddress, JsonValue};
+pub use written::{Plain, Writes, Written, WrittenEdges, append};
 
 /// Loads rows of any slice in batches; each slice implements `Loader` for its keys.
 #[derive(Clone, Debug)]

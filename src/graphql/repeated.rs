@@ -7,6 +7,8 @@ use async_graphql::parser::types::{Field, Selection};
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Pos, Positioned, ServerResult, Value};
 
+use super::written::{writes, written};
+
 /// An object that stands beside several rows of one list. Whatever place of the document asks it for nothing but values is answered the
 /// same each time; objects within it, and what answers with null and perhaps an error that names its place, are resolved each time.
 #[derive(Clone, Debug)]
@@ -60,8 +62,11 @@ impl<T: OutputType> OutputType for Repeated<T> {
         if let Some(answer) = known {
             return Ok(answer);
         }
-        let answer = self.0.object.resolve(ctx, field).await?;
+        let mut answer = self.0.object.resolve(ctx, field).await?;
         if is_whole(&answer) && asks_for_values(&field.node) {
+            if writes(ctx) {
+                answer = written(&answer)?;
+            }
             answers().push((field.pos, answer.clone()));
         }
         Ok(answer)

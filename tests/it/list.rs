@@ -213,3 +213,25 @@ async fn each_field_alone_is_what_it_is_beside_all_others() {
         assert_eq!(column(read(selection).await), column(whole.clone()), "{name}");
     }
 }
+
+#[tokio::test]
+async fn what_several_fragments_ask_of_a_list_comes_together() {
+    let app = TestApp::new().await;
+    let owner = five(&app).await;
+    let rows = |answer: &Value, key: &str| {
+        assert!(answer.get("errors").is_none(), "{answer}");
+        answer["data"]["invitations"][key].clone()
+    };
+    let whole = "{ invitations(first: 2) { nodes { id email role { key name } } edges { cursor node { id email role { key name } } } } }";
+    let whole = owner.ask(whole, json!({})).await;
+    let nodes = "query Q { invitations(first: 2) { ...ids ...roles nodes { role { name } } } }
+        fragment ids on InvitationConnection { nodes { id email } }
+        fragment roles on InvitationConnection { nodes { role { key } } }";
+    assert_eq!(rows(&owner.ask(nodes, json!({})).await, "nodes"), rows(&whole, "nodes"));
+    let edges = "query Q { invitations(first: 2) { edges { cursor ...node node { role { key name } } } } }
+        fragment node on InvitationEdge { cursor node { id ...row id } }
+        fragment row on Invitation { id email }";
+    assert_eq!(rows(&owner.ask(edges, json!({})).await, "edges"), rows(&whole, "edges"));
+    let twice = "{ invitations(first: 2) { nodes { id email } } invitations(first: 2) { nodes { role { key name } } } }";
+    assert_eq!(rows(&owner.ask(twice, json!({})).await, "nodes"), rows(&whole, "nodes"));
+}

@@ -4,6 +4,7 @@
 //! executes what passed. A document that passed once is kept by the SHA-256 of its text, so that it is parsed
 //! and validated once; automatic persisted queries name it by that hash.
 
+mod merged;
 mod refused;
 mod weight;
 
@@ -43,7 +44,16 @@ pub type Hash = [u8; 32];
 pub struct Checked {
     document: Valid<ExecutableDocument>,
     executable: Executable,
+    merges: bool,
     bytes: u64,
+}
+
+impl Checked {
+    /// Whether fields of one name are merged somewhere.
+    #[must_use]
+    pub fn merges(&self) -> bool {
+        self.merges
+    }
 }
 
 /// Kind of an operation.
@@ -151,7 +161,8 @@ impl Gate {
         weight::weigh(&document, &self.limits)?;
         let executable = async_graphql::parser::parse_query(document.to_string())
             .map_err(|e| Refused::one("GRAPHQL_PARSE_FAILED", &e.to_string()))?;
-        let checked = Arc::new(Checked { document, executable, bytes: text.len() as u64 });
+        let merges = merged::merges(&document);
+        let checked = Arc::new(Checked { document, executable, merges, bytes: text.len() as u64 });
         self.kept.insert(hash, Arc::clone(&checked));
         Ok(checked)
     }

@@ -116,8 +116,9 @@ pub(in crate::http) async fn inside(
     variables: Value,
 ) -> Option<async_graphql::Response> {
     let parameters = Parameters::inside(query, variables);
+    let who = Who::Known(actor);
     let caller =
-        Caller { who: Who::Known(actor), cookie, large: false, reading: false, streaming: false, key: None };
+        Caller { who, cookie, large: false, reading: false, streaming: false, sent: false, key: None };
     match prepare(state, parameters, caller).await {
         Ok(prepared) => prepared.execute(state).await,
         Err(Ended::Refused(refused)) => {
@@ -164,7 +165,8 @@ async fn perform(
     };
     let origin = origin(state, request, answer.request_id.clone());
     let who = Who::Bearer(bearer(request).map(str::to_owned), origin);
-    let caller = Caller { who, cookie, large, reading, streaming: answer.media == Media::Events, key };
+    let streaming = answer.media == Media::Events;
+    let caller = Caller { who, cookie, large, reading, streaming, sent: !streaming, key };
     let span = tracing::info_span!("graphql", request_id = answer.request_id);
     let task = {
         let (state, answer) = (state.clone(), answer.clone());

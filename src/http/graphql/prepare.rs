@@ -19,7 +19,7 @@ use crate::db::once::Mark;
 use crate::db::settled;
 use crate::error::{Error, ErrorCode};
 use crate::event;
-use crate::graphql::{Loads, SessionCookie, loader};
+use crate::graphql::{Loads, SessionCookie, Writes, loader};
 use crate::http::State;
 use crate::http::gate::{Checked, Gate, Kind, Passed, Refused};
 use crate::telemetry::{metrics, traces};
@@ -45,6 +45,8 @@ pub(super) struct Caller {
     pub(super) reading: bool,
     /// Whether subscriptions can be answered.
     pub(super) streaming: bool,
+    /// Whether the answer is sent as JSON, and nobody looks into it.
+    pub(super) sent: bool,
     /// The `Idempotency-Key`, if there is one.
     pub(super) key: Option<String>,
 }
@@ -121,7 +123,10 @@ pub(super) async fn prepare(
                 Kind::Subscription => loader(&state.app),
                 Kind::Query | Kind::Mutation => loads.loader(&state.app),
             };
-            let request = request.data(actor).data(rows).data(caller.cookie);
+            let mut request = request.data(actor).data(rows).data(caller.cookie);
+            if kind == Kind::Query && caller.sent && !checked.merges() {
+                request = request.data(Writes);
+            }
             Ok(Prepared { request, loads, checked, name, kind, mark, said })
         }
     }

@@ -249,6 +249,7 @@ async fn run(
         large: false,
         reading: false,
         streaming: true,
+        sent: false,
         key: None,
     };
     let next = |payload: Value| json!({ "type": "next", "id": id, "payload": payload });

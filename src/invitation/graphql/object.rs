@@ -9,7 +9,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use super::related::Related;
 use crate::error::Error;
 use crate::graphql::{
-    DateTime, EmailAddress, GqlResult, JsonValue, Repeated, RequestContext as _, Rows, global,
+    DateTime, EmailAddress, GqlResult, JsonValue, Plain, Repeated, RequestContext as _, Rows, global,
 };
 use crate::id::{OutboxId, UserId};
 use crate::invitation::service::{NextStep, Preview};
@@ -282,13 +282,14 @@ impl InvitationObject {
     }
 
     /// Where its latest mail stands.
-    async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Delivery> {
-        let Some(outbox_id) = self.brief().outbox_id else { return Ok(Delivery::new(None, self.managed)) };
+    async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Plain<Delivery>> {
+        let shown = |mail| Ok(Plain(Delivery::new(mail, self.managed)));
+        let Some(outbox_id) = self.brief().outbox_id else { return shown(None) };
         if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&self.brief().id)) {
-            return Ok(Delivery::new(Some(mail), self.managed));
+            return shown(Some(mail));
         }
         let mail = ctx.load(outbox_id).await?;
-        Ok(Delivery::new(mail.as_ref(), self.managed))
+        shown(mail.as_ref())
     }
 }
 

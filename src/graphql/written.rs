@@ -1,0 +1,355 @@
+//! Lists that are written as JSON while they are resolved. The executor has a future for each field of each row and a tree of values
+//! between the rows and the answer, which for a page costs more than reading it; here a field that has its value at hand is
+//! written at once.
+//!
+//! A list is written where the request carries [`Writes`]: its answer is sent as JSON, nobody looks into it, and no fields of one name
+//! are to be merged. What is written stands in the tree as [`Value::Binary`], which GraphQL has no other use for, and [`append`] puts
+//! it where it belongs. Everywhere else a list is resolved as any other.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{self, Poll};
+
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::registry::Registry;
+use async_graphql::{
+    ContextSelectionSet, ObjectType, OutputType, Positioned, ServerError, ServerResult, Value,
+};
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::connection::Edge;
+
+/// Beside a request whose answer is sent as JSON, and whose document merges nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Writes;
+
+/// Whether what is resolved here may be written. The schema has no extensions, which would want to be told of each field.
+pub(super) fn writes(ctx: &ContextSelectionSet<'_>) -> bool {
+    ctx.data_opt::<Writes>().is_some()
+}
+
+/// JSON in which values that were written already stand as they are.
+struct Verbatim;
+
+impl Formatter for Verbatim {
+    fn write_byte_array<W: ?Sized + io::Write>(&mut self, writer: &mut W, written: &[u8]) -> io::Result<()> {
+        writer.write_all(written)
+    }
+}
+
+/// Appends an answer, or a part of one, with what was written of it in its place.
+///
+/// # Errors
+/// None that a value or an answer of the executor can cause.
+pub fn append(text: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(text, Verbatim))
+}
+
+/// A value as it is written, for a place that is written as well.
+pub(super) fn written(value: &Value) -> ServerResult<Value> {
+    let mut text = Vec::new();
+    put(&mut text, value)?;
+    Ok(Value::Binary(text.into()))
+}
+
+fn put(text: &mut Vec<u8>, value: &Value) -> ServerResult<()> {
+    append(text, value).map_err(|failure| ServerError::new(failure.to_string(), None))
+}
+
+/// Rows of a list.
+#[derive(Clone, Debug)]
+pub struct Written<T>(pub Vec<T>);
+
+/// Rows of a list with their places in it.
+#[derive(Clone, Debug)]
+pub struct WrittenEdges<T: OutputType>(pub Vec<Edge<T>>);
+
+/// An object that holds its values, and so never waits for one.
+#[derive(Clone, Debug)]
+pub struct Plain<T>(pub T);
+
+/// What a field of a row was found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// It has not been asked for yet.
+    Nothing,
+    /// Its value is at hand.
+    AtHand,
+    /// It waits for something, such as another row to be read.
+    Waits,
+}
+
+/// What is asked of each row.
+struct Asked<'a>(Vec<(&'a Positioned<Field>, Found)>);
+
+impl<'a> Asked<'a> {
+    /// What a selection asks of an object, with fragments taken apart; `None` where that is for the executor to say.
+    fn of<T: OutputType>(ctx: &ContextSelectionSet<'a>, set: &'a SelectionSet) -> Option<Self> {
+        let mut asked = Self(Vec::with_capacity(set.items.len()));
+        asked.gather(ctx, &T::type_name(), set)?;
+        Some(asked)
+    }
+
+    fn gather(&mut self, ctx: &ContextSelectionSet<'a>, name: &str, set: &'a SelectionSet) -> Option<()> {
+        for item in &set.items {
+            let (condition, inner) = match &item.node {
+                Selection::Field(field) => {
+                    let key = &field.node.response_key().node;
+                    // A value that is asked for twice is the same value.
+                    if self.0.iter().all(|(there, _)| there.node.response_key().node != *key) {
+                        self.0.push((field, Found::Nothing));
+                    }
+                    continue;
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = ctx.query_env.fragments.get(&spread.node.fragment_name.node)?;
+                    (Some(&fragment.node.type_condition), &fragment.node.selection_set)
+                }
+                Selection::InlineFragment(fragment) => {
+                    (fragment.node.type_condition.as_ref(), &fragment.node.selection_set)
+                }
+            };
+            let interfaces = ctx.schema_env.registry.implements.get(name);
+            let applies = condition.is_none_or(|condition| {
+                let on = condition.node.on.node.as_str();
+                on == name || interfaces.is_some_and(|all| all.contains(on))
+            });
+            if applies {
+                self.gather(ctx, name, &inner.node)?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Where an object stands that is written.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    ctx: &'a ContextSelectionSet<'a>,
+    /// Its place in a list.
+    index: Option<usize>,
+    /// The field of an edge that leads to it.
+    within: Option<&'a Positioned<Field>>,
+}
+
+type Resolving<'a> = Pin<Box<dyn Future<Output = ServerResult<Value>> + Send + 'a>>;
+
+/// Text with places for values that are still being resolved.
+#[derive(Default)]
+struct Page<'a> {
+    text: Vec<u8>,
+    open: Vec<(usize, Resolving<'a>)>,
+}
+
+impl<'a> Page<'a> {
+    /// Writes an object; what waits has a place.
+    fn object<T: ObjectType>(
+        &mut self,
+        task: &mut task::Context<'_>,
+        place: Place<'a>,
+        object: &'a T,
+        asked: &mut Asked<'a>,
+    ) -> ServerResult<()> {
+        let mut before = b'{';
+        for (field, found) in &mut asked.0 {
+            self.key(before, &field.node);
+            before = b',';
+            if field.node.name.node == "__typename" {
+                put(&mut self.text, &Value::String(T::type_name().into_owned()))?;
+                continue;
+            }
+            if *found == Found::AtHand
+                && let Poll::Ready(value) = pin!(resolve(place, object, field)).poll(task)
+            {
+                put(&mut self.text, &value?)?;
+                continue;
+            }
+            // What waits is resolved where it can go on waiting. Where it was not known to, it is begun anew, which changes nothing: it reads.
+            let mut resolving: Resolving<'a> = Box::pin(resolve(place, object, field));
+            if *found == Found::Nothing
+                && let Poll::Ready(value) = resolving.as_mut().poll(task)
+            {
+                *found = Found::AtHand;
+                put(&mut self.text, &value?)?;
+                continue;
+            }
+            *found = Found::Waits;
+            self.open.push((self.text.len(), resolving));
+        }
+        self.end(before);
+        Ok(())
+    }
+
+    /// Ends an object; a brace is missing before its end where nothing is in it.
+    fn end(&mut self, before: u8) {
+        self.text.extend_from_slice(if before == b'{' { b"{}" } else { b"}" });
+    }
+
+    /// Writes the key of a field, behind a brace or a comma. A name needs no escapes.
+    fn key(&mut self, before: u8, field: &Field) {
+        self.text.extend_from_slice(&[before, b'"']);
+        self.text.extend_from_slice(field.response_key().node.as_bytes());
+        self.text.extend_from_slice(b"\":");
+    }
+
+    /// Waits for what is open and puts it where it belongs.
+    async fn close(self) -> ServerResult<Value> {
+        let Self { text, open } = self;
+        if open.is_empty() {
+            return Ok(Value::Binary(text.into()));
+        }
+        let (places, resolving): (Vec<usize>, Vec<_>) = open.into_iter().unzip();
+        let values = try_join_all(resolving).await?;
+        let mut whole = Vec::with_capacity(text.len() * 2);
+        let mut copied = 0;
+        for (place, value) in places.into_iter().zip(values) {
+            whole.extend_from_slice(&text[copied..place]);
+            put(&mut whole, &value)?;
+            copied = place;
+        }
+        whole.extend_from_slice(&text[copied..]);
+        Ok(Value::Binary(whole.into()))
+    }
+}
+
+/// A field of an object, as the executor resolves it.
+async fn resolve<'a, T: ObjectType>(
+    place: Place<'a>,
+    object: &'a T,
+    field: &'a Positioned<Field>,
+) -> ServerResult<Value> {
+    let ctx = place.index.map_or_else(|| place.ctx.clone(), |index| place.ctx.with_index(index));
+    let Some(within) = place.within else {
+        let resolved = object.resolve_field(&ctx.with_field(field)).await;
+        return resolved.map(Option::unwrap_or_default).map_err(|error| ctx.set_error_path(error));
+    };
+    let ctx_within = ctx.with_field(within);
+    let ctx_object = ctx_within.with_selection_set(&within.node.selection_set);
+    let resolved = object.resolve_field(&ctx_object.with_field(field)).await;
+    resolved.map(Option::unwrap_or_default).map_err(|error| ctx.set_error_path(error))
+}
+
+impl<T: ObjectType> OutputType for Written<T> {
+    fn type_name() -> Cow<'static, str> {
+        <Vec<T> as OutputType>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        <Vec<T> as OutputType>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Vec<T> as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let asked = if writes(ctx) { Asked::of::<T>(ctx, &ctx.item.node) } else { None };
+        let Some(mut asked) = asked else { return self.0.resolve(ctx, field).await };
+        let page = poll_fn(|task| {
+            Poll::Ready(list(&self.0, |page, index, row| {
+                let place = Place { ctx, index: Some(index), within: None };
+                page.object(task, place, row, &mut asked)
+            }))
+        });
+        page.await?.close().await
+    }
+}
+
+/// Writes the rows of a list, each by what it is given.
+fn list<'a, R>(
+    rows: &'a [R],
+    mut write: impl FnMut(&mut Page<'a>, usize, &'a R) -> ServerResult<()>,
+) -> ServerResult<Page<'a>> {
+    let mut page = Page::default();
+    page.text.push(b'[');
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            page.text.push(b',');
+        }
+        write(&mut page, index, row)?;
+    }
+    page.text.push(b']');
+    Ok(page)
+}
+
+impl<T: ObjectType> WrittenEdges<T>
+where
+    Edge<T>: OutputType,
+{
+    /// What is asked of each edge, and of the row that it leads to.
+    fn asked<'a>(ctx: &ContextSelectionSet<'a>) -> Option<Vec<(&'a Positioned<Field>, Asked<'a>)>> {
+        let edge = if writes(ctx) { Asked::of::<Edge<T>>(ctx, &ctx.item.node)? } else { return None };
+        let within = |(field, _): (&'a Positioned<Field>, Found)| {
+            Some((field, Asked::of::<T>(ctx, &field.node.selection_set.node)?))
+        };
+        edge.0.into_iter().map(within).collect()
+    }
+}
+
+impl<T: ObjectType> OutputType for WrittenEdges<T>
+where
+    Edge<T>: OutputType,
+{
+    fn type_name() -> Cow<'static, str> {
+        <Vec<Edge<T>> as OutputType>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        <Vec<Edge<T>> as OutputType>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Vec<Edge<T>> as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let Some(mut asked) = Self::asked(ctx) else { return self.0.resolve(ctx, field).await };
+        let page = poll_fn(|task| {
+            Poll::Ready(list(&self.0, |page, index, edge| {
+                let mut before = b'{';
+                for (field, node) in &mut asked {
+                    page.key(before, &field.node);
+                    before = b',';
+                    let place = Place { ctx, index: Some(index), within: Some(field) };
+                    match field.node.name.node.as_str() {
+                        "node" => page.object(task, place, &edge.node, node)?,
+                        "cursor" => put(&mut page.text, &Value::String(edge.cursor.clone()))?,
+                        _ => put(&mut page.text, &Value::String(Edge::<T>::type_name().into_owned()))?,
+                    }
+                }
+                page.end(before);
+                Ok(())
+            }))
+        });
+        page.await?.close().await
+    }
+}
+
+impl<T: ObjectType> OutputType for Plain<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let asked = if writes(ctx) { Asked::of::<T>(ctx, &ctx.item.node) } else { None };
+        let Some(mut asked) = asked else { return self.0.resolve(ctx, field).await };
+        asked.0.iter_mut().for_each(|(_, found)| *found = Found::AtHand);
+        let page = poll_fn(|task| {
+            let mut page = Page::default();
+            let place = Place { ctx, index: None, within: None };
+            Poll::Ready(page.object(task, place, &self.0, &mut asked).map(|()| page))
+        });
+        page.await?.close().await
+    }
+}
+
+#[cfg(test)]
+mod tests;
