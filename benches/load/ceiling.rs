@@ -56,6 +56,7 @@ impl Pool {
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
+                .pragma("wal_autocheckpoint", "4000")
                 .busy_timeout(Duration::from_secs(5));
             let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
             for statement in prepare {
