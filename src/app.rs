@@ -8,14 +8,20 @@ use tokio::sync::Notify;
 use crate::auth::{AccessKeys, Seen};
 use crate::clock::{Clock, Instant};
 use crate::config::Config;
-use crate::db::Db;
+use crate::db::{Db, Remembered};
 use crate::error::Result;
 use crate::event::{EventKey, Feed};
-use crate::id::{IdSource, TypedId};
+use crate::id::{IdSource, RoleId, TenantId, TypedId, UserId};
 use crate::keys::Keys;
 use crate::mail::Mailer;
+use crate::membership::Standing;
 use crate::password::Hasher;
+use crate::role::Role;
+use crate::user::User;
 use crate::{platform, webhook};
+
+/// Most rows of a kind that are remembered beside sessions.
+const ROWS_SEEN: usize = 1_000;
 
 /// What a running service consists of.
 #[derive(Debug)]
@@ -32,6 +38,12 @@ pub struct Parts {
     pub access_keys: AccessKeys,
     /// Sessions that were looked at.
     pub sessions_seen: Seen,
+    /// What somebody is in a tenant, by tenant and user.
+    pub standings_seen: Remembered<(TenantId, Option<UserId>), Standing>,
+    /// Roles that stand beside rows.
+    pub roles_seen: Remembered<RoleId, Role>,
+    /// Users that stand beside rows.
+    pub users_seen: Remembered<UserId, User>,
     /// Signs and seals events.
     pub event_key: EventKey,
     /// Tells who follows events that there are more.
@@ -79,6 +91,9 @@ impl App {
             keys,
             access_keys,
             sessions_seen: Seen::default(),
+            standings_seen: Remembered::new(ROWS_SEEN),
+            roles_seen: Remembered::new(ROWS_SEEN),
+            users_seen: Remembered::new(ROWS_SEEN),
             event_key,
             feed: Feed::default(),
             hasher,

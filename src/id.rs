@@ -16,7 +16,8 @@ pub trait TypedId: Copy + From<Uuid> + Send + Sync + 'static {
 
     /// The global id that clients see: prefix, underscore, 32 lower-case hexadecimal digits.
     fn global(self) -> String {
-        format!("{}_{}", Self::PREFIX, self.uuid().simple())
+        let mut digits = [0; 32];
+        [Self::PREFIX, "_", self.uuid().simple().encode_lower(&mut digits)].concat()
     }
 
     /// Reads a global id of this kind back; `None` for any other text.

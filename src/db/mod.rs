@@ -12,6 +12,7 @@ mod migrate;
 pub mod once;
 mod place;
 mod reader;
+mod remembered;
 mod stamp;
 mod write;
 
@@ -42,6 +43,7 @@ pub use place::{
     DatabaseUrl, MISREAD, ServeLock, is_postgres, name, private_file, redact, sqlite_path, told_apart,
 };
 pub use reader::Reader;
+pub use remembered::Remembered;
 pub use stamp::Stamp;
 pub use write::{WriteTransaction, settled};
 

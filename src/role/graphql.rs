@@ -50,7 +50,7 @@ impl Loader<RoleId> for Rows {
     type Error = Arc<Error>;
 
     async fn load(&self, keys: &[RoleId]) -> Result<HashMap<RoleId, Role>, Arc<Error>> {
-        let rows = service::by_ids(self.0.db.reader(), keys).await.map_err(Arc::new)?;
+        let rows = service::by_ids_now(&self.0, keys).await.map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

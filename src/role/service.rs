@@ -107,6 +107,15 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[RoleId]) -> Result<Vec<Mod
     Ok(model::by_ids(db, ids).await?)
 }
 
+/// The roles with these identifiers, outside of a transaction: what was read in the state that the database is in is not read again.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_ids_now(app: &App, ids: &[RoleId]) -> Result<Vec<Model>> {
+    let read = async |ids: &[RoleId]| by_ids(app.db.reader(), ids).await;
+    app.roles_seen.many(&app.db, ids, |row| row.id, read).await
+}
+
 /// The role with this identifier; `None` when it was deleted.
 ///
 /// # Errors

@@ -126,9 +126,8 @@ impl TenantObject {
 
     /// What the caller may do here, answered by the rules that enforce it.
     async fn viewer_can(&self, ctx: &Context<'_>) -> GqlResult<TenantAbilities> {
-        let db = ctx.app().db.reader();
         let (tenant, authority) =
-            Box::pin(membership::service::authority(db, ctx.actor(), self.0.id)).await?;
+            Box::pin(membership::service::authority_now(ctx.app(), ctx.actor(), self.0.id)).await?;
         let may = |permission| authority.require(permission).is_ok();
         let roles = ctx.load(crate::role::graphql::RolesOf(self.0.id)).await?.unwrap_or_default();
         let grantable = roles.into_iter().filter(|role| crate::role::service::can_grant(&authority, role));

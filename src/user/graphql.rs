@@ -124,7 +124,7 @@ impl Loader<UserId> for Rows {
     type Error = Arc<Error>;
 
     async fn load(&self, keys: &[UserId]) -> Result<HashMap<UserId, User>, Arc<Error>> {
-        let rows = service::by_ids(self.0.db.reader(), keys).await.map_err(Arc::new)?;
+        let rows = service::by_ids_now(&self.0, keys).await.map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

@@ -127,6 +127,15 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Mod
     Ok(model::by_ids(db, ids).await?)
 }
 
+/// The users with these identifiers, outside of a transaction: what was read in the state that the database is in is not read again.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn by_ids_now(app: &App, ids: &[UserId]) -> Result<Vec<Model>> {
+    let read = async |ids: &[UserId]| by_ids(app.db.reader(), ids).await;
+    app.users_seen.many(&app.db, ids, |row| row.id, read).await
+}
+
 /// A query for the identifiers of users whose name or address holds a text, without regard to letter case.
 #[must_use]
 pub fn ids_matching(text: &str) -> SelectStatement {

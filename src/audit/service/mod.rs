@@ -29,7 +29,7 @@ pub async fn events(
     actor.known()?;
     let db = app.db.reader();
     let tenant_id = actor.tenant_or_active(tenant_id)?;
-    let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
+    let (_, authority) = membership::service::authority_now(app, actor, tenant_id).await?;
     authority.require(Permission::ViewEvents)?;
     event::service::list(db, tenant_id, &filter, &page.check(event::ORDER, true, app.config.max_page)?, count)
         .await

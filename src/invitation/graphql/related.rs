@@ -53,7 +53,7 @@ impl Related {
         rows: &[Listed],
         mails: HashMap<InvitationId, Standing>,
     ) -> Result<Self> {
-        let db = ctx.app().db.reader();
+        let app = ctx.app();
         let tenant = Repeated::new(TenantObject(tenant));
         let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), mails };
         if rows.is_empty() {
@@ -61,13 +61,13 @@ impl Related {
         }
         if asked.users {
             let ids: BTreeSet<UserId> = rows.iter().filter_map(|row| row.brief.inviter_id).collect();
-            let users = user::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
+            let users = user::service::by_ids_now(app, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.users =
                 users.into_iter().map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
         }
         if asked.roles {
             let ids: BTreeSet<RoleId> = rows.iter().map(|row| row.brief.role_id).collect();
-            let roles = role::service::by_ids(db, &ids.into_iter().collect::<Vec<_>>()).await?;
+            let roles = role::service::by_ids_now(app, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.roles =
                 roles.into_iter().map(|role| (role.id, Repeated::new(RoleObject(role)))).collect();
         }

@@ -3,7 +3,8 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement, SimpleExpr};
 use sea_orm::{
-    Condition, DbBackend, FromQueryResult, Order, PartialModelTrait as _, QueryOrder, QuerySelect,
+    Condition, DbBackend, FromQueryResult, Iterable as _, Order, QueryOrder, QueryResult, QuerySelect,
+    QueryTrait as _,
 };
 
 use super::{Brief, Column, Entity, InvitationStatus, Model, scoped};
@@ -157,14 +158,6 @@ impl From<Model> for Listed {
     }
 }
 
-#[derive(FromQueryResult)]
-struct Mailed<T: FromQueryResult> {
-    #[sea_orm(nested)]
-    row: T,
-    #[sea_orm(nested)]
-    mail: Option<Standing>,
-}
-
 /// What a list reads beside what its rows always have.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Columns {
@@ -198,24 +191,26 @@ pub(in crate::invitation) async fn list(
     let query =
         query.order_by(by.column(), reading.clone()).order_by(Column::Id, reading).limit(page.size + 1);
     if columns.details {
-        read::<Model>(db, query, columns.mails).await
-    } else {
-        read::<Brief>(db, Brief::select_cols(query.select_only()), columns.mails).await
+        return read::<Model>(db, query, Column::iter().count(), columns.mails).await;
     }
+    let query = query.select_only().columns(Brief::COLUMNS);
+    read::<Brief>(db, query, Brief::COLUMNS.len(), columns.mails).await
 }
 
+/// Reads rows of so many columns, with their mails behind them where these are asked for.
 async fn read<T: FromQueryResult + Into<Listed>>(
     db: &impl ConnectionTrait,
     query: Select<Entity>,
+    columns: usize,
     mails: bool,
 ) -> Result<Vec<(Listed, Option<Standing>)>, DbErr> {
-    if mails {
-        let query = outbox::with_standing(query, Column::OutboxId);
-        let rows = query.into_model::<Mailed<T>>().all(db).await?;
-        return Ok(rows.into_iter().map(|listed| (listed.row.into(), listed.mail)).collect());
-    }
-    let rows = query.into_model::<T>().all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.into(), None)).collect())
+    let query = if mails { outbox::with_standing(query, Column::OutboxId) } else { query };
+    let rows = db.query_all_raw(query.build(db.get_database_backend())).await?;
+    let read = |row: &QueryResult| {
+        let mail = if mails { Standing::behind(columns, row)? } else { None };
+        Ok((T::from_query_result(row, "")?.into(), mail))
+    };
+    rows.iter().map(read).collect()
 }
 
 pub(in crate::invitation) async fn count(

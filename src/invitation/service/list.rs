@@ -80,7 +80,7 @@ pub async fn list(
     actor.known()?;
     let db = app.db.reader();
     let tenant_id = actor.tenant_or_active(tenant_id)?;
-    let (tenant, authority) = membership::service::authority(db, actor, tenant_id).await?;
+    let (tenant, authority) = membership::service::authority_now(app, actor, tenant_id).await?;
     authority.require(Permission::Invite)?;
     let page = page.check(by.name(), by != SortBy::Email, app.config.max_page)?;
     let now = app.clock.now();

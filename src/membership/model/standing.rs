@@ -13,7 +13,7 @@ use crate::role;
 use crate::tenant::{ResetPolicy, Tenant, TenantStatus};
 
 /// A tenant, with the membership and role of one user where there is one.
-#[derive(Debug, FromQueryResult)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub struct Standing {
     id: TenantId,
     slug: String,

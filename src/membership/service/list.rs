@@ -1,6 +1,6 @@
 //! Listing members.
 
-use super::authority;
+use super::authority_now;
 use crate::actor::Actor;
 use crate::app::App;
 use crate::error::Result;
@@ -42,7 +42,7 @@ pub async fn list(
     count: bool,
 ) -> Result<Slice<Model>> {
     let db = app.db.reader();
-    authority(db, actor, tenant).await?;
+    authority_now(app, actor, tenant).await?;
     let page = page.check(ORDER, false, app.config.max_page)?;
     let roles = match &filter.role_keys {
         None => None,

@@ -36,6 +36,17 @@ pub async fn authority(
     authority_of(actor, tenant_id, standing::find(db, tenant_id, actor.user_id()).await?)
 }
 
+/// As [`authority`], outside of a transaction: what was read in the state that the database is in is not read again.
+///
+/// # Errors
+/// As [`authority`].
+pub async fn authority_now(app: &App, actor: &Actor, tenant_id: TenantId) -> Result<(Tenant, Authority)> {
+    actor.known()?;
+    let user = actor.user_id();
+    let read = standing::find(app.db.reader(), tenant_id, user);
+    authority_of(actor, tenant_id, app.standings_seen.one(&app.db, (tenant_id, user), read).await?)
+}
+
 /// As [`authority`], with what was read already: the actor's standing in the tenant, `None` where there is no such tenant.
 ///
 /// # Errors

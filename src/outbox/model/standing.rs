@@ -1,28 +1,23 @@
 //! Where a mail stands, read beside the row that it is about.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, JoinType, QuerySelect};
+use sea_orm::{JoinType, QueryResult, QuerySelect};
 
 use super::{Column, DeliveryState, Entity, Model};
 use crate::clock::Instant;
 
 /// Where a mail stands, as it is shown beside what it is about.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Where it stands.
-    #[sea_orm(alias = "mail_state")]
     pub state: DeliveryState,
     /// Attempts made so far.
-    #[sea_orm(alias = "mail_attempts")]
     pub attempts: i64,
     /// When the next attempt is due.
-    #[sea_orm(alias = "mail_next_attempt_at")]
     pub next_attempt_at: Option<Instant>,
     /// When the last attempt was made.
-    #[sea_orm(alias = "mail_last_attempt_at")]
     pub last_attempt_at: Option<Instant>,
     /// The mail server's last answer.
-    #[sea_orm(alias = "mail_last_reply")]
     pub last_reply: Option<String>,
 }
 
@@ -35,6 +30,23 @@ impl From<Model> for Standing {
             last_attempt_at: mail.last_attempt_at,
             last_reply: mail.last_reply,
         }
+    }
+}
+
+impl Standing {
+    /// Reads it from a row of [`with_standing`] that has so many columns of its own; `None` where there is no mail.
+    ///
+    /// # Errors
+    /// For a row that was selected otherwise.
+    pub fn behind(columns: usize, row: &QueryResult) -> Result<Option<Self>, DbErr> {
+        let Some(state) = row.try_get_by_index(columns)? else { return Ok(None) };
+        Ok(Some(Self {
+            state,
+            attempts: row.try_get_by_index(columns + 1)?,
+            next_attempt_at: row.try_get_by_index(columns + 2)?,
+            last_attempt_at: row.try_get_by_index(columns + 3)?,
+            last_reply: row.try_get_by_index(columns + 4)?,
+        }))
     }
 }
 

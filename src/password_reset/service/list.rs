@@ -43,7 +43,7 @@ pub async fn list(
         None
     } else {
         let tenant_id = actor.tenant_or_active(tenant_id)?;
-        let (_, authority) = membership::service::authority(db, actor, tenant_id).await?;
+        let (_, authority) = membership::service::authority_now(app, actor, tenant_id).await?;
         authority.require(Permission::ApproveResets)?;
         let roles = role::service::of_tenants(db, &[tenant_id]).await?.into_iter();
         let below = roles.filter(|role| role.permissions.is_subset(&authority.permissions));
