@@ -3,12 +3,14 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
 
 use super::{Db, Stamp};
 
 /// Rows that were read, each with the state of the database in which it was.
 pub struct Remembered<K, V> {
     kept: quick_cache::sync::Cache<K, (Stamp, V)>,
+    latest: Mutex<Option<Stamp>>,
 }
 
 impl<K, V> fmt::Debug for Remembered<K, V> {
@@ -21,7 +23,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Remembered<K, V> {
     /// Remembers so many rows at the most.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { kept: quick_cache::sync::Cache::new(most) }
+        Self { kept: quick_cache::sync::Cache::new(most), latest: Mutex::default() }
     }
 
     /// The row of a key as it is now, read only where something was committed since it was; `None` where there is none.
@@ -78,12 +80,17 @@ impl<K: Hash + Eq + Clone, V: Clone> Remembered<K, V> {
         self.kept.get(key).filter(|(then, _)| *then == now).map(|(_, row)| row)
     }
 
-    /// Had something been committed while the rows were read, each might be of before or after it.
+    /// Had something been committed while the rows were read, each might be of before or after it. Rows of another state go: they are of no
+    /// use, and may have been erased.
     fn keep<'r>(&self, db: &Db, before: Option<Stamp>, rows: impl IntoIterator<Item = (K, &'r V)>)
     where
         V: 'r,
     {
         let Some(stamp) = before.filter(|before| db.stamp() == Some(*before)) else { return };
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner).replace(stamp);
+        if latest != Some(stamp) {
+            self.kept.clear();
+        }
         for (key, row) in rows {
             self.kept.insert(key, (stamp, row.clone()));
         }
@@ -127,6 +134,7 @@ mod tests {
         assert_eq!((ask(1).await, ask(1).await), (Some((1, 3)), Some((1, 3))));
         // That there is no row is asked each time.
         assert_eq!((ask(7).await, ask(7).await, reads.get()), (None, None, 5));
+        assert_eq!(rows.kept.len(), 1, "what was read before the commit is gone");
     }
 
     #[tokio::test]

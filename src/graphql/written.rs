@@ -162,17 +162,19 @@ impl<'a> Page<'a> {
                 put(&mut self.text, &Value::String(T::type_name().into_owned()))?;
                 continue;
             }
+            // A value that is at hand needs no place of its own; should it wait after all, it is asked for again, for it is only read. What is
+            // within an object may have told of an error before it waits, and is asked for once.
+            let is_value = field.node.selection_set.node.items.is_empty();
             if *found == Found::AtHand
+                && is_value
                 && let Poll::Ready(value) = pin!(resolve(place, object, field)).poll(task)
             {
                 put(&mut self.text, &value?)?;
                 continue;
             }
-            // What waits is resolved where it can go on waiting. Where it was not known to, it is begun anew, which changes nothing: it reads.
             let mut resolving: Resolving<'a> = Box::pin(resolve(place, object, field));
-            if *found == Found::Nothing
-                && let Poll::Ready(value) = resolving.as_mut().poll(task)
-            {
+            let may_be_at_hand = *found == Found::Nothing || *found == Found::AtHand && !is_value;
+            if may_be_at_hand && let Poll::Ready(value) = resolving.as_mut().poll(task) {
                 *found = Found::AtHand;
                 put(&mut self.text, &value?)?;
                 continue;
@@ -225,7 +227,9 @@ async fn resolve<'a, T: ObjectType>(
     let ctx = place.index.map_or_else(|| place.ctx.clone(), |index| place.ctx.with_index(index));
     let Some(within) = place.within else {
         let resolved = object.resolve_field(&ctx.with_field(field)).await;
-        return resolved.map(Option::unwrap_or_default).map_err(|error| ctx.set_error_path(error));
+        // The executor names the row of a list for what takes it away, and leaves other objects to those around them.
+        let named = |error| if place.index.is_some() { ctx.set_error_path(error) } else { error };
+        return resolved.map(Option::unwrap_or_default).map_err(named);
     };
     let ctx_within = ctx.with_field(within);
     let ctx_object = ctx_within.with_selection_set(&within.node.selection_set);

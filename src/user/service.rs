@@ -127,12 +127,17 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Mod
     Ok(model::by_ids(db, ids).await?)
 }
 
-/// The users with these identifiers, outside of a transaction: what was read in the state that the database is in is not read again.
+/// The users with these identifiers, outside of a transaction and without the hashes of their passwords: what was read in the state that the
+/// database is in is not read again.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn by_ids_now(app: &App, ids: &[UserId]) -> Result<Vec<Model>> {
-    let read = async |ids: &[UserId]| by_ids(app.db.reader(), ids).await;
+    let read = async |ids: &[UserId]| {
+        let mut users = by_ids(app.db.reader(), ids).await?;
+        users.iter_mut().for_each(|user| user.password_hash = None);
+        Ok::<_, Error>(users)
+    };
     app.users_seen.many(&app.db, ids, |row| row.id, read).await
 }
 

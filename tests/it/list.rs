@@ -195,7 +195,11 @@ async fn each_field_alone_is_what_it_is_beside_all_others() {
     let fields = fields.as_array().unwrap().iter().map(|field| {
         let (name, kind) = (field["name"].as_str().unwrap(), &field["type"]);
         let is_object = kind["kind"] == "OBJECT" || kind["ofType"]["kind"] == "OBJECT";
-        let inner = if name == "delivery" { "{ state attempts lastAttemptAt lastReply }" } else { "{ id }" };
+        let inner = if name == "delivery" {
+            "{ state attempts nextAttemptAt lastAttemptAt lastReply }"
+        } else {
+            "{ id }"
+        };
         (name.to_owned(), if is_object { format!("{name} {inner}") } else { name.to_owned() })
     });
     let fields: Vec<_> = fields.collect();
@@ -211,6 +215,12 @@ async fn each_field_alone_is_what_it_is_beside_all_others() {
         let column = |rows: Vec<Value>| rows.into_iter().map(|row| row[name].clone()).collect::<Vec<_>>();
         assert!(whole.iter().any(|row| !row[name].is_null()), "{name} is nowhere set");
         assert_eq!(column(read(selection).await), column(whole.clone()), "{name}");
+    }
+    for part in ["state", "attempts", "nextAttemptAt", "lastAttemptAt", "lastReply"] {
+        let column =
+            |rows: Vec<Value>| rows.into_iter().map(|row| row["delivery"][part].clone()).collect::<Vec<_>>();
+        let alone = read(&format!("delivery {{ {part} }}")).await;
+        assert_eq!(column(alone), column(whole.clone()), "delivery {part}");
     }
 }
 

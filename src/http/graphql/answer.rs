@@ -28,7 +28,15 @@ impl Answer {
     /// Sends what was executed.
     pub(super) fn executed(&self, mut response: GraphQLResponse) -> Response {
         let wait = self.complete(&mut response);
-        let mut response = self.send(StatusCode::OK, whole(response));
+        let mut text = Vec::with_capacity(1_024);
+        if let Err(failure) = crate::graphql::append(&mut text, &response) {
+            tracing::error!(%failure, "an answer could not be written");
+            return self.broken();
+        }
+        // Cookies and their kin come with the answer; what was written of it is text by now.
+        response.data = async_graphql::Value::Null;
+        let mut response = self.send(StatusCode::OK, PoemResponse(response).into_response());
+        response.set_body(text);
         if let Some(wait) = wait {
             retry_after(&mut response, Duration::from_secs(wait));
         }
@@ -142,16 +150,6 @@ impl Answer {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.append(header::VARY, HeaderValue::from_static("Accept"));
         response
-    }
-}
-
-/// An answer as text, with the lists that were written already.
-fn whole(response: GraphQLResponse) -> Response {
-    let mut text = Vec::with_capacity(1_024);
-    match crate::graphql::append(&mut text, &response) {
-        // Cookies and their kin come with the answer.
-        Ok(()) if response.http_headers.is_empty() => Response::builder().body(text),
-        _ => PoemResponse(response).into_response(),
     }
 }
 

@@ -9,7 +9,8 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use super::related::Related;
 use crate::error::Error;
 use crate::graphql::{
-    DateTime, EmailAddress, GqlResult, JsonValue, Plain, Repeated, RequestContext as _, Rows, global,
+    DateTime, EmailAddress, GqlError, GqlResult, JsonValue, Plain, Repeated, RequestContext as _, Rows,
+    global,
 };
 use crate::id::{OutboxId, UserId};
 use crate::invitation::service::{NextStep, Preview};
@@ -23,6 +24,9 @@ use crate::{membership, user::User};
 /// Fields for which the whole row is needed.
 pub(super) const DETAILS: [&str; 8] =
     ["cancelReason", "invitedByName", "acceptedBy", "note", "metadata", "locale", "ipAddress", "decidedAt"];
+
+/// Fields of a delivery that are read where one of them is asked for.
+pub(super) const ATTEMPTS: [&str; 3] = ["lastAttemptAt", "nextAttemptAt", "lastReply"];
 
 /// An invitation, and whose eyes see it.
 #[derive(Clone, Debug)]
@@ -67,9 +71,13 @@ impl InvitationObject {
 
     /// The whole row; a list has it where one of [`DETAILS`] is asked for.
     fn whole(&self) -> GqlResult<&Invitation> {
-        let whole = self.row.whole.as_ref();
-        whole.ok_or_else(|| Error::internal("a list was not told that details are asked for").into())
+        self.row.whole.as_ref().ok_or_else(untold)
     }
+}
+
+/// A list has what it was told is asked for.
+fn untold() -> GqlError {
+    Error::internal("a list was not told what is asked for").into()
 }
 
 /// Where the mail of an invitation stands. Values may be added.
@@ -164,17 +172,20 @@ impl InvitationObject {
     }
 
     /// Name that the inviter gave.
-    async fn name(&self) -> Option<&str> {
-        self.brief().name.as_deref()
+    async fn name(&self) -> Option<GqlResult<&str>> {
+        self.brief().name.as_ref().ok_or_else(untold).map(Option::as_deref).transpose()
     }
 
     /// Role on offer.
     async fn role(&self, ctx: &Context<'_>) -> Option<GqlResult<Repeated<RoleObject>>> {
-        if let Some(role) = self.related.as_ref().and_then(|related| related.roles.get(&self.brief().role_id))
-        {
+        let role_id = match self.brief().role_id.ok_or_else(untold) {
+            Ok(role_id) => role_id,
+            Err(error) => return Some(Err(error)),
+        };
+        if let Some(role) = self.related.as_ref().and_then(|related| related.roles.get(&role_id)) {
             return Some(Ok(role.clone()));
         }
-        let loaded = ctx.load(self.brief().role_id).await;
+        let loaded = ctx.load(role_id).await;
         loaded.map(|role| role.map(|role| Repeated::new(RoleObject(role)))).map_err(Into::into).transpose()
     }
 
@@ -214,7 +225,10 @@ impl InvitationObject {
 
     /// Who invited; null for the command line and for the invitee.
     async fn invited_by(&self, ctx: &Context<'_>) -> Option<GqlResult<Repeated<UserObject>>> {
-        let inviter_id = self.brief().inviter_id.filter(|_| self.managed)?;
+        let inviter_id = match self.brief().inviter_id.ok_or_else(untold) {
+            Ok(inviter_id) => inviter_id.filter(|_| self.managed)?,
+            Err(error) => return Some(Err(error)),
+        };
         if let Some(user) = self.related.as_ref().and_then(|related| related.users.get(&inviter_id)) {
             return Some(Ok(user.clone()));
         }
@@ -284,10 +298,10 @@ impl InvitationObject {
     /// Where its latest mail stands.
     async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Plain<Delivery>> {
         let shown = |mail| Ok(Plain(Delivery::new(mail, self.managed)));
-        let Some(outbox_id) = self.brief().outbox_id else { return shown(None) };
-        if let Some(mail) = self.related.as_ref().and_then(|related| related.mails.get(&self.brief().id)) {
-            return shown(Some(mail));
+        if let Some(related) = &self.related {
+            return shown(related.mails.as_ref().ok_or_else(untold)?.get(&self.brief().id));
         }
+        let Some(outbox_id) = self.whole()?.outbox_id else { return shown(None) };
         let mail = ctx.load(outbox_id).await?;
         shown(mail.as_ref())
     }

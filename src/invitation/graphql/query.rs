@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::inputs::{InvitationFilter, InvitationOrder};
 use super::object::{DeliveryState, InvitationObject, InvitationPreview};
-use super::related::{Asked, Related};
+use super::related::{Related, asked};
 use crate::error::{Error, Result};
 use crate::graphql::{
     Connection, DateTimeRange, GqlResult, OrderDirection, RequestContext as _, parse_optional_id,
@@ -49,8 +49,8 @@ impl InvitationQuery {
         #[graphql(desc = "In which order; latest first by default.")] order_by: Option<InvitationOrder>,
     ) -> Option<GqlResult<Connection<InvitationObject>>> {
         let total = ctx.look_ahead().field("totalCount").exists();
-        let asked = Asked::of(ctx);
-        let wanted = Wanted { total, columns: asked.columns };
+        let columns = asked(ctx);
+        let wanted = Wanted { total, columns };
         let order_by = order_by.map(|order| (SortBy::from(order.field), order.direction));
         let (by, direction) = order_by.unwrap_or((SortBy::CreatedAt, OrderDirection::Desc));
         let page = PageArgs { first, after, last, before };
@@ -62,7 +62,7 @@ impl InvitationQuery {
             let listing =
                 service::list(ctx.app(), ctx.actor(), tenant_id, filter, order, page, wanted).await?;
             let slice = listing.slice;
-            let related = Related::read(ctx, asked, listing.tenant, &slice.rows, listing.mails).await?;
+            let related = Related::read(ctx, columns, listing.tenant, &slice.rows, listing.mails).await?;
             let related = Arc::new(related);
             let show = |row| InvitationObject::listed(row, &related);
             Ok(Connection::new(slice, |row| by.cursor(&row.brief).encode(), show))

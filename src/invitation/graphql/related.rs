@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_graphql::Context;
 
-use super::object::DETAILS;
+use super::object::{ATTEMPTS, DETAILS};
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{InvitationId, RoleId, UserId};
@@ -15,20 +15,18 @@ use crate::tenant::{Tenant, graphql::TenantObject};
 use crate::user::{self, graphql::UserObject};
 
 /// What the rows of a list are asked for, of what is not read in any case.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
-    pub(super) columns: Columns,
-    users: bool,
-    roles: bool,
-}
-
-impl Asked {
-    pub(super) fn of(ctx: &Context<'_>) -> Self {
-        let look = ctx.look_ahead();
-        let rows = [look.field("nodes"), look.field("edges").field("node")];
-        let wants = |name: &&str| rows.iter().any(|row| row.field(name).exists());
-        let columns = Columns { details: DETAILS.iter().any(wants), mails: wants(&"delivery") };
-        Self { columns, users: wants(&"invitedBy"), roles: wants(&"role") }
+pub(super) fn asked(ctx: &Context<'_>) -> Columns {
+    let look = ctx.look_ahead();
+    let rows = [look.field("nodes"), look.field("edges").field("node")];
+    let wants = |name: &&str| rows.iter().any(|row| row.field(name).exists());
+    let of_mail = |name: &&str| rows.iter().any(|row| row.field("delivery").field(name).exists());
+    Columns {
+        details: DETAILS.iter().any(wants),
+        names: wants(&"name"),
+        roles: wants(&"role"),
+        inviters: wants(&"invitedBy"),
+        mails: wants(&"delivery"),
+        attempts: ATTEMPTS.iter().any(of_mail),
     }
 }
 
@@ -38,7 +36,8 @@ pub struct Related {
     pub(super) tenant: Repeated<TenantObject>,
     pub(super) users: HashMap<UserId, Repeated<UserObject>>,
     pub(super) roles: HashMap<RoleId, Repeated<RoleObject>>,
-    pub(super) mails: HashMap<InvitationId, Standing>,
+    /// Where they were asked for.
+    pub(super) mails: Option<HashMap<InvitationId, Standing>>,
 }
 
 impl Related {
@@ -48,25 +47,27 @@ impl Related {
     /// Whatever the database says.
     pub(super) async fn read(
         ctx: &Context<'_>,
-        asked: Asked,
+        asked: Columns,
         tenant: Tenant,
         rows: &[Listed],
         mails: HashMap<InvitationId, Standing>,
     ) -> Result<Self> {
         let app = ctx.app();
         let tenant = Repeated::new(TenantObject(tenant));
+        let mails = asked.mails.then_some(mails);
         let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), mails };
         if rows.is_empty() {
             return Ok(related);
         }
-        if asked.users {
-            let ids: BTreeSet<UserId> = rows.iter().filter_map(|row| row.brief.inviter_id).collect();
+        if asked.inviters {
+            let ids: BTreeSet<UserId> =
+                rows.iter().filter_map(|row| row.brief.inviter_id.flatten()).collect();
             let users = user::service::by_ids_now(app, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.users =
                 users.into_iter().map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
         }
         if asked.roles {
-            let ids: BTreeSet<RoleId> = rows.iter().map(|row| row.brief.role_id).collect();
+            let ids: BTreeSet<RoleId> = rows.iter().filter_map(|row| row.brief.role_id).collect();
             let roles = role::service::by_ids_now(app, &ids.into_iter().collect::<Vec<_>>()).await?;
             related.roles =
                 roles.into_iter().map(|role| (role.id, Repeated::new(RoleObject(role)))).collect();

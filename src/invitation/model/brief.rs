@@ -1,51 +1,100 @@
-//! What lists mostly show of an invitation: ten of the twenty-four columns of its row, each of which costs what it is to be read. They are
-//! read by their places, which spares making and looking up a name for each value.
+//! What a list reads of an invitation: of the twenty-four columns of its row those that it is asked for, since each costs what it is to be
+//! read. They are read by their places, which spares making and looking up a name for each value.
 
-use sea_orm::{DbErr, FromQueryResult, QueryResult};
+use sea_orm::{DbErr, QueryResult, TryGetable};
 
 use super::{Column, InvitationStatus, Model};
 use crate::clock::Instant;
-use crate::id::{InvitationId, OutboxId, RoleId, UserId};
+use crate::id::{InvitationId, RoleId, UserId};
 
-/// An invitation without its details.
+/// What a list reads beside what its rows always have.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Columns {
+    /// The whole of each row.
+    pub details: bool,
+    /// Names that inviters gave.
+    pub names: bool,
+    /// Roles on offer.
+    pub roles: bool,
+    /// Who invited.
+    pub inviters: bool,
+    /// Where the mails of the rows stand.
+    pub mails: bool,
+    /// When mails were tried and will be, and what the mail server said.
+    pub attempts: bool,
+}
+
+/// An invitation without its details. What was not asked for is `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Brief {
     /// Identifier.
     pub id: InvitationId,
     /// Address as it was typed.
     pub email: String,
-    /// Canonical address.
-    pub email_norm: String,
-    /// Name the inviter gave.
-    pub name: Option<String>,
-    /// The role on offer.
-    pub role_id: RoleId,
-    /// Who invited; `None` for the command line.
-    pub inviter_id: Option<UserId>,
     /// Status as recorded; see [`Brief::status_at`].
     pub status: InvitationStatus,
-    /// The latest mail; `None` for link-only.
-    pub outbox_id: Option<OutboxId>,
     /// When it was made.
     pub created_at: Instant,
     /// From when on it cannot be accepted.
     pub expires_at: Instant,
+    /// Canonical address, in a list that is in its order.
+    pub email_norm: Option<String>,
+    /// Name the inviter gave, if they did.
+    pub name: Option<Option<String>>,
+    /// The role on offer.
+    pub role_id: Option<RoleId>,
+    /// Who invited; `None` within for the command line.
+    pub inviter_id: Option<Option<UserId>>,
+}
+
+/// Columns that are always read.
+const ALWAYS: [Column; 5] = [Column::Id, Column::Email, Column::Status, Column::CreatedAt, Column::ExpiresAt];
+
+/// The values of a row, one after another.
+struct Values<'r> {
+    row: &'r QueryResult,
+    read: usize,
+}
+
+impl Values<'_> {
+    fn next<T: TryGetable>(&mut self) -> Result<T, DbErr> {
+        self.read += 1;
+        self.row.try_get_by_index(self.read - 1)
+    }
+
+    fn next_if<T: TryGetable>(&mut self, asked: bool) -> Result<Option<T>, DbErr> {
+        asked.then(|| self.next()).transpose()
+    }
 }
 
 impl Brief {
-    /// The first columns of a statement that reads it.
-    pub(super) const COLUMNS: [Column; 10] = [
-        Column::Id,
-        Column::Email,
-        Column::EmailNorm,
-        Column::Name,
-        Column::RoleId,
-        Column::InviterId,
-        Column::Status,
-        Column::OutboxId,
-        Column::CreatedAt,
-        Column::ExpiresAt,
-    ];
+    /// The columns that are read, in this order; `norm` says whether the list is in the order of canonical addresses.
+    pub(super) fn columns(asked: Columns, norm: bool) -> Vec<Column> {
+        let further = [
+            (norm, Column::EmailNorm),
+            (asked.names, Column::Name),
+            (asked.roles, Column::RoleId),
+            (asked.inviters, Column::InviterId),
+        ];
+        let further = further.into_iter().filter(|(asked, _)| *asked).map(|(_, column)| column);
+        ALWAYS.into_iter().chain(further).collect()
+    }
+
+    /// Reads a row that begins with [`Brief::columns`].
+    pub(super) fn read(row: &QueryResult, asked: Columns, norm: bool) -> Result<Self, DbErr> {
+        let mut values = Values { row, read: 0 };
+        Ok(Self {
+            id: values.next()?,
+            email: values.next()?,
+            status: values.next()?,
+            created_at: values.next()?,
+            expires_at: values.next()?,
+            email_norm: values.next_if(norm)?,
+            name: values.next_if(asked.names)?,
+            role_id: values.next_if(asked.roles)?,
+            inviter_id: values.next_if(asked.inviters)?,
+        })
+    }
 
     /// The status at a moment: an overdue invitation is expired, whether or not that has been recorded.
     #[must_use]
@@ -54,36 +103,18 @@ impl Brief {
     }
 }
 
-impl FromQueryResult for Brief {
-    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
-        Ok(Self {
-            id: row.try_get_by_index(0)?,
-            email: row.try_get_by_index(1)?,
-            email_norm: row.try_get_by_index(2)?,
-            name: row.try_get_by_index(3)?,
-            role_id: row.try_get_by_index(4)?,
-            inviter_id: row.try_get_by_index(5)?,
-            status: row.try_get_by_index(6)?,
-            outbox_id: row.try_get_by_index(7)?,
-            created_at: row.try_get_by_index(8)?,
-            expires_at: row.try_get_by_index(9)?,
-        })
-    }
-}
-
 impl From<&Model> for Brief {
     fn from(row: &Model) -> Self {
         Self {
             id: row.id,
             email: row.email.clone(),
-            email_norm: row.email_norm.clone(),
-            name: row.name.clone(),
-            role_id: row.role_id,
-            inviter_id: row.inviter_id,
             status: row.status,
-            outbox_id: row.outbox_id,
             created_at: row.created_at,
             expires_at: row.expires_at,
+            email_norm: Some(row.email_norm.clone()),
+            name: Some(row.name.clone()),
+            role_id: Some(row.role_id),
+            inviter_id: Some(row.inviter_id),
         }
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::{
     QueryTrait as _,
 };
 
-use super::{Brief, Column, Entity, InvitationStatus, Model, scoped};
+use super::{Brief, Column, Columns, Entity, InvitationStatus, Model, scoped};
 use crate::clock::Instant;
 use crate::db;
 use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
@@ -50,7 +50,7 @@ impl SortBy {
         let key = match self {
             Self::CreatedAt => SortKey::Time(row.created_at.timestamp_millis()),
             Self::ExpiresAt => SortKey::Time(row.expires_at.timestamp_millis()),
-            Self::Email => SortKey::Text(row.email_norm.clone()),
+            Self::Email => SortKey::Text(row.email_norm.clone().unwrap_or_default()),
         };
         Cursor { order: self.name().to_owned(), key, id: row.id.uuid() }
     }
@@ -140,7 +140,7 @@ fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
 /// An invitation in a list.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// What is always read.
+    /// What was asked for of it, but for details.
     pub brief: Brief,
     /// The whole of its row, where details were asked for.
     pub whole: Option<Model>,
@@ -156,15 +156,6 @@ impl From<Model> for Listed {
     fn from(whole: Model) -> Self {
         Self { brief: Brief::from(&whole), whole: Some(whole) }
     }
-}
-
-/// What a list reads beside what its rows always have.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Columns {
-    /// The whole of each row.
-    pub details: bool,
-    /// Where the mails of the rows stand.
-    pub mails: bool,
 }
 
 /// One page of a tenant's invitations and one row more, in the order of reading; each with the standing of its mail, where there is one and
@@ -190,25 +181,33 @@ pub(in crate::invitation) async fn list(
     let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
     let query =
         query.order_by(by.column(), reading.clone()).order_by(Column::Id, reading).limit(page.size + 1);
+    let norm = by == SortBy::Email;
     if columns.details {
-        return read::<Model>(db, query, Column::iter().count(), columns.mails).await;
+        let whole = |row: &QueryResult| Model::from_query_result(row, "").map(Listed::from);
+        return read(db, query, Column::iter().count(), columns, whole).await;
     }
-    let query = query.select_only().columns(Brief::COLUMNS);
-    read::<Brief>(db, query, Brief::COLUMNS.len(), columns.mails).await
+    let brief = Brief::columns(columns, norm);
+    let own = brief.len();
+    let read_brief = |row: &QueryResult| Brief::read(row, columns, norm).map(Listed::from);
+    read(db, query.select_only().columns(brief), own, columns, read_brief).await
 }
 
-/// Reads rows of so many columns, with their mails behind them where these are asked for.
-async fn read<T: FromQueryResult + Into<Listed>>(
+/// Reads rows of so many columns of their own, with their mails behind them where these are asked for.
+async fn read(
     db: &impl ConnectionTrait,
     query: Select<Entity>,
-    columns: usize,
-    mails: bool,
+    own: usize,
+    columns: Columns,
+    row: impl Fn(&QueryResult) -> Result<Listed, DbErr>,
 ) -> Result<Vec<(Listed, Option<Standing>)>, DbErr> {
-    let query = if mails { outbox::with_standing(query, Column::OutboxId) } else { query };
+    let query = match columns.mails {
+        true => outbox::with_standing(query, Column::OutboxId, columns.attempts),
+        false => query,
+    };
     let rows = db.query_all_raw(query.build(db.get_database_backend())).await?;
-    let read = |row: &QueryResult| {
-        let mail = if mails { Standing::behind(columns, row)? } else { None };
-        Ok((T::from_query_result(row, "")?.into(), mail))
+    let read = |found: &QueryResult| {
+        let mail = if columns.mails { Standing::behind(own, found, columns.attempts)? } else { None };
+        Ok((row(found)?, mail))
     };
     rows.iter().map(read).collect()
 }

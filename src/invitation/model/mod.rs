@@ -16,8 +16,8 @@ use crate::email::Email;
 use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
 pub(super) use bound::{AT_MOST, raise, raised, raising, recount, room};
-pub use brief::Brief;
-pub use listing::{Columns, Listed, SortBy};
+pub use brief::{Brief, Columns};
+pub use listing::{Listed, SortBy};
 pub(super) use listing::{Where, addresses_all_tenants, count, list};
 pub(super) use prospect::{Prospect, seen};
 

@@ -6,7 +6,8 @@ use sea_orm::{JoinType, QueryResult, QuerySelect};
 use super::{Column, DeliveryState, Entity, Model};
 use crate::clock::Instant;
 
-/// Where a mail stands, as it is shown beside what it is about.
+/// Where a mail stands, as it is shown beside what it is about. Times and answer are `None` where they are none, and where they were not asked
+/// for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Where it stands.
@@ -34,30 +35,36 @@ impl From<Model> for Standing {
 }
 
 impl Standing {
-    /// Reads it from a row of [`with_standing`] that has so many columns of its own; `None` where there is no mail.
+    /// Reads it from a row of [`with_standing`] that has so many columns of its own, without attempts where these were not asked for; `None`
+    /// where there is no mail.
     ///
     /// # Errors
     /// For a row that was selected otherwise.
-    pub fn behind(columns: usize, row: &QueryResult) -> Result<Option<Self>, DbErr> {
+    pub fn behind(columns: usize, row: &QueryResult, attempts: bool) -> Result<Option<Self>, DbErr> {
         let Some(state) = row.try_get_by_index(columns)? else { return Ok(None) };
         Ok(Some(Self {
             state,
             attempts: row.try_get_by_index(columns + 1)?,
-            next_attempt_at: row.try_get_by_index(columns + 2)?,
-            last_attempt_at: row.try_get_by_index(columns + 3)?,
-            last_reply: row.try_get_by_index(columns + 4)?,
+            next_attempt_at: if attempts { row.try_get_by_index(columns + 2)? } else { None },
+            last_attempt_at: if attempts { row.try_get_by_index(columns + 3)? } else { None },
+            last_reply: if attempts { row.try_get_by_index(columns + 4)? } else { None },
         }))
     }
 }
 
-/// Rows, each with the [`Standing`] of the mail that a column of theirs names, if there is one.
+/// Rows, each with the [`Standing`] of the mail that a column of theirs names, if there is one; `attempts` says whether with when it was tried
+/// and will be, and what the mail server said.
 #[must_use]
-pub fn with_standing<E: EntityTrait>(rows: Select<E>, mail: E::Column) -> Select<E> {
+pub fn with_standing<E: EntityTrait>(rows: Select<E>, mail: E::Column, attempts: bool) -> Select<E> {
     let joined = E::belongs_to(Entity).from(mail).to(Column::Id).into();
-    rows.join(JoinType::LeftJoin, joined)
+    let rows = rows
+        .join(JoinType::LeftJoin, joined)
         .column_as(Column::State, "mail_state")
-        .column_as(Column::Attempts, "mail_attempts")
-        .column_as(Column::NextAttemptAt, "mail_next_attempt_at")
+        .column_as(Column::Attempts, "mail_attempts");
+    if !attempts {
+        return rows;
+    }
+    rows.column_as(Column::NextAttemptAt, "mail_next_attempt_at")
         .column_as(Column::LastAttemptAt, "mail_last_attempt_at")
         .column_as(Column::LastReply, "mail_last_reply")
 }

@@ -447,7 +447,7 @@ impl Play<'_> {
     async fn list(&self, filter: Filter) -> Vec<Invitation> {
         let page = PageArgs { first: Some(100), ..PageArgs::default() };
         let (owner, tenant) = (&self.cast.owner, Some(self.cast.tenant));
-        let columns = Columns { details: true, mails: false };
+        let columns = Columns { details: true, ..Columns::default() };
         let wanted = Wanted { total: false, columns };
         let order = (SortBy::CreatedAt, false);
         let listed = service::list(self.app, owner, tenant, filter, order, page, wanted).await.unwrap();
