@@ -96,10 +96,11 @@ async fn connection(
     socket.set_write_timeout(Some(patience));
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let (endpoint, local, remote) = (Arc::clone(&endpoint), local.clone(), remote.clone());
-        async move {
+        // Boxed: hyper keeps the room for it as long as the connection, while an answer is sent and when there is none.
+        Box::pin(async move {
             let request = Request::from((request, local, remote, Scheme::HTTP));
             Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(request).await))
-        }
+        })
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
