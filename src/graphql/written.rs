@@ -6,14 +6,13 @@
 //! are to be merged. What is written stands in the tree as [`Value::Binary`], which GraphQL has no other use for, and [`append`] puts
 //! it where it belongs. Everywhere else a list is resolved as any other.
 
-use std::borrow::Cow;
-use std::future::poll_fn;
+mod lists;
+
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{self, Poll};
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
-use async_graphql::registry::Registry;
 use async_graphql::{
     ContextSelectionSet, ObjectType, OutputType, Positioned, ServerError, ServerResult, Value,
 };
@@ -21,7 +20,7 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::connection::Edge;
+pub use self::lists::{Plain, Written, WrittenEdges};
 
 /// Beside a request whose answer is sent as JSON, and whose document merges nothing.
 #[derive(Clone, Copy, Debug)]
@@ -59,18 +58,6 @@ pub(super) fn written(value: &Value) -> ServerResult<Value> {
 fn put(text: &mut Vec<u8>, value: &Value) -> ServerResult<()> {
     append(text, value).map_err(|failure| ServerError::new(failure.to_string(), None))
 }
-
-/// Rows of a list.
-#[derive(Clone, Debug)]
-pub struct Written<T>(pub Vec<T>);
-
-/// Rows of a list with their places in it.
-#[derive(Clone, Debug)]
-pub struct WrittenEdges<T: OutputType>(pub Vec<Edge<T>>);
-
-/// An object that holds its values, and so never waits for one.
-#[derive(Clone, Debug)]
-pub struct Plain<T>(pub T);
 
 /// What a field of a row was found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,124 +222,6 @@ async fn resolve<'a, T: ObjectType>(
     let ctx_object = ctx_within.with_selection_set(&within.node.selection_set);
     let resolved = object.resolve_field(&ctx_object.with_field(field)).await;
     resolved.map(Option::unwrap_or_default).map_err(|error| ctx.set_error_path(error))
-}
-
-impl<T: ObjectType> OutputType for Written<T> {
-    fn type_name() -> Cow<'static, str> {
-        <Vec<T> as OutputType>::type_name()
-    }
-
-    fn qualified_type_name() -> String {
-        <Vec<T> as OutputType>::qualified_type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <Vec<T> as OutputType>::create_type_info(registry)
-    }
-
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let asked = if writes(ctx) { Asked::of::<T>(ctx, &ctx.item.node) } else { None };
-        let Some(mut asked) = asked else { return self.0.resolve(ctx, field).await };
-        let page = poll_fn(|task| {
-            Poll::Ready(list(&self.0, |page, index, row| {
-                let place = Place { ctx, index: Some(index), within: None };
-                page.object(task, place, row, &mut asked)
-            }))
-        });
-        page.await?.close().await
-    }
-}
-
-/// Writes the rows of a list, each by what it is given.
-fn list<'a, R>(
-    rows: &'a [R],
-    mut write: impl FnMut(&mut Page<'a>, usize, &'a R) -> ServerResult<()>,
-) -> ServerResult<Page<'a>> {
-    let mut page = Page::default();
-    page.text.push(b'[');
-    for (index, row) in rows.iter().enumerate() {
-        if index > 0 {
-            page.text.push(b',');
-        }
-        write(&mut page, index, row)?;
-    }
-    page.text.push(b']');
-    Ok(page)
-}
-
-impl<T: ObjectType> WrittenEdges<T>
-where
-    Edge<T>: OutputType,
-{
-    /// What is asked of each edge, and of the row that it leads to.
-    fn asked<'a>(ctx: &ContextSelectionSet<'a>) -> Option<Vec<(&'a Positioned<Field>, Asked<'a>)>> {
-        let edge = if writes(ctx) { Asked::of::<Edge<T>>(ctx, &ctx.item.node)? } else { return None };
-        let within = |(field, _): (&'a Positioned<Field>, Found)| {
-            Some((field, Asked::of::<T>(ctx, &field.node.selection_set.node)?))
-        };
-        edge.0.into_iter().map(within).collect()
-    }
-}
-
-impl<T: ObjectType> OutputType for WrittenEdges<T>
-where
-    Edge<T>: OutputType,
-{
-    fn type_name() -> Cow<'static, str> {
-        <Vec<Edge<T>> as OutputType>::type_name()
-    }
-
-    fn qualified_type_name() -> String {
-        <Vec<Edge<T>> as OutputType>::qualified_type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <Vec<Edge<T>> as OutputType>::create_type_info(registry)
-    }
-
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let Some(mut asked) = Self::asked(ctx) else { return self.0.resolve(ctx, field).await };
-        let page = poll_fn(|task| {
-            Poll::Ready(list(&self.0, |page, index, edge| {
-                let mut before = b'{';
-                for (field, node) in &mut asked {
-                    page.key(before, &field.node);
-                    before = b',';
-                    let place = Place { ctx, index: Some(index), within: Some(field) };
-                    match field.node.name.node.as_str() {
-                        "node" => page.object(task, place, &edge.node, node)?,
-                        "cursor" => put(&mut page.text, &Value::String(edge.cursor.clone()))?,
-                        _ => put(&mut page.text, &Value::String(Edge::<T>::type_name().into_owned()))?,
-                    }
-                }
-                page.end(before);
-                Ok(())
-            }))
-        });
-        page.await?.close().await
-    }
-}
-
-impl<T: ObjectType> OutputType for Plain<T> {
-    fn type_name() -> Cow<'static, str> {
-        T::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        T::create_type_info(registry)
-    }
-
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let asked = if writes(ctx) { Asked::of::<T>(ctx, &ctx.item.node) } else { None };
-        let Some(mut asked) = asked else { return self.0.resolve(ctx, field).await };
-        asked.0.iter_mut().for_each(|(_, found)| *found = Found::AtHand);
-        let page = poll_fn(|task| {
-            let mut page = Page::default();
-            let place = Place { ctx, index: None, within: None };
-            Poll::Ready(page.object(task, place, &self.0, &mut asked).map(|()| page))
-        });
-        page.await?.close().await
-    }
 }
 
 #[cfg(test)]
