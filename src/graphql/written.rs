@@ -160,8 +160,9 @@ impl<'a> Page<'a> {
                 continue;
             }
             let mut resolving: Resolving<'a> = Box::pin(resolve(place, object, field));
-            let may_be_at_hand = *found == Found::Nothing || *found == Found::AtHand && !is_value;
-            if may_be_at_hand && let Poll::Ready(value) = resolving.as_mut().poll(task) {
+            if *found != Found::Waits
+                && let Poll::Ready(value) = resolving.as_mut().poll(task)
+            {
                 *found = Found::AtHand;
                 put(&mut self.text, &value?)?;
                 continue;
