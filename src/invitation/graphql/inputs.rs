@@ -2,7 +2,8 @@
 
 use async_graphql::{Enum, ID, InputObject, SimpleObject};
 
-use super::object::{DeliveryState, InvitationObject};
+use super::delivery::DeliveryState;
+use super::object::InvitationObject;
 use crate::auth::graphql::{AuthTokens, ViewerObject};
 use crate::graphql::{DateTimeRange, EmailAddress, JsonValue, OrderDirection, UserError};
 use crate::invitation::InvitationStatus;

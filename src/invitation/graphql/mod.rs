@@ -1,5 +1,6 @@
 //! Invitations in the schema.
 
+mod delivery;
 mod inputs;
 mod mutation;
 mod object;

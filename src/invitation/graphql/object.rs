@@ -1,21 +1,18 @@
 //! Invitations as the schema shows them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::dataloader::Loader;
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
+use super::delivery::Delivery;
 use super::related::Related;
 use crate::error::Error;
 use crate::graphql::{
-    DateTime, EmailAddress, GqlError, GqlResult, JsonValue, Plain, Repeated, RequestContext as _, Rows,
-    global,
+    DateTime, EmailAddress, GqlError, GqlResult, JsonValue, Plain, Repeated, RequestContext as _, global,
 };
-use crate::id::{OutboxId, UserId};
+use crate::id::UserId;
 use crate::invitation::service::{NextStep, Preview};
 use crate::invitation::{Brief, CancelReason, Invitation, InvitationStatus, Listed};
-use crate::outbox::{self, Standing};
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
@@ -24,9 +21,6 @@ use crate::{membership, user::User};
 /// Fields for which the whole row is needed.
 pub(super) const DETAILS: [&str; 8] =
     ["cancelReason", "invitedByName", "acceptedBy", "note", "metadata", "locale", "ipAddress", "decidedAt"];
-
-/// Fields of a delivery that are read where one of them is asked for.
-pub(super) const ATTEMPTS: [&str; 3] = ["lastAttemptAt", "nextAttemptAt", "lastReply"];
 
 /// An invitation, and whose eyes see it.
 #[derive(Clone, Debug)]
@@ -78,84 +72,6 @@ impl InvitationObject {
 /// A list has what it was told is asked for.
 fn untold() -> GqlError {
     Error::internal("a list was not told what is asked for").into()
-}
-
-/// Where the mail of an invitation stands. Values may be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum DeliveryState {
-    /// No mail: the link was handed to the inviter.
-    None,
-    /// Waits for its first attempt.
-    Queued,
-    /// Mail server took it.
-    Sent,
-    /// Put off; another attempt follows.
-    Retrying,
-    /// Refused for good, or not taken until it was pointless.
-    Failed,
-    /// Not sent, since the invitation was decided first or somebody stopped it.
-    Suppressed,
-}
-
-impl DeliveryState {
-    /// The state of an outbox row; `None` where there is no mail.
-    #[must_use]
-    pub fn stored(self) -> Option<outbox::DeliveryState> {
-        match self {
-            Self::None => None,
-            Self::Queued => Some(outbox::DeliveryState::Queued),
-            Self::Sent => Some(outbox::DeliveryState::Sent),
-            Self::Retrying => Some(outbox::DeliveryState::Retrying),
-            Self::Failed => Some(outbox::DeliveryState::Failed),
-            Self::Suppressed => Some(outbox::DeliveryState::Suppressed),
-        }
-    }
-
-    fn shown(stored: outbox::DeliveryState) -> Self {
-        match stored {
-            outbox::DeliveryState::Queued => Self::Queued,
-            outbox::DeliveryState::Sent => Self::Sent,
-            outbox::DeliveryState::Retrying => Self::Retrying,
-            outbox::DeliveryState::Failed => Self::Failed,
-            outbox::DeliveryState::Suppressed => Self::Suppressed,
-        }
-    }
-}
-
-/// Where the mail of an invitation stands. SENT means that the mail server took it.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct Delivery {
-    /// Where it stands.
-    state: DeliveryState,
-    /// Attempts made so far.
-    attempts: i32,
-    /// When the last attempt was made.
-    last_attempt_at: Option<DateTime>,
-    /// When the next attempt is due.
-    next_attempt_at: Option<DateTime>,
-    /// Last answer of the mail server; only for those who may invite.
-    last_reply: Option<String>,
-}
-
-impl Delivery {
-    fn new(mail: Option<&Standing>, managed: bool) -> Self {
-        let Some(mail) = mail else {
-            return Self {
-                state: DeliveryState::None,
-                attempts: 0,
-                last_attempt_at: None,
-                next_attempt_at: None,
-                last_reply: None,
-            };
-        };
-        Self {
-            state: DeliveryState::shown(mail.state),
-            attempts: i32::try_from(mail.attempts).unwrap_or(i32::MAX),
-            last_attempt_at: mail.last_attempt_at.map(DateTime),
-            next_attempt_at: mail.next_attempt_at.map(DateTime),
-            last_reply: mail.last_reply.clone().filter(|_| managed),
-        }
-    }
 }
 
 /// Offer to join a tenant with a role, made to one address.
@@ -304,16 +220,6 @@ impl InvitationObject {
         let Some(outbox_id) = self.whole()?.outbox_id else { return shown(None) };
         let mail = ctx.load(outbox_id).await?;
         shown(mail.as_ref())
-    }
-}
-
-impl Loader<OutboxId> for Rows {
-    type Value = Standing;
-    type Error = Arc<Error>;
-
-    async fn load(&self, keys: &[OutboxId]) -> Result<HashMap<OutboxId, Standing>, Arc<Error>> {
-        let rows = outbox::service::by_ids(self.0.db.reader(), keys).await.map_err(Arc::new)?;
-        Ok(rows.into_iter().map(|row| (row.id, row.into())).collect())
     }
 }
 

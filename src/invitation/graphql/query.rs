@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 
+use super::delivery::DeliveryState;
 use super::inputs::{InvitationFilter, InvitationOrder};
-use super::object::{DeliveryState, InvitationObject, InvitationPreview};
+use super::object::{InvitationObject, InvitationPreview};
 use super::related::{Related, asked};
 use crate::error::{Error, Result};
 use crate::graphql::{

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_graphql::Context;
 
-use super::object::{ATTEMPTS, DETAILS};
+use super::delivery::ATTEMPTS;
+use super::object::DETAILS;
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{InvitationId, RoleId, UserId};
