@@ -53,6 +53,7 @@ pub const TASKS: &[Task] = &[
     },
     every(60, "expire-invitations", |app| Box::pin(expire(app))),
     every(60, "expire-resets", |app| Box::pin(expire_resets(app))),
+    every(60, "index-addresses", |app| Box::pin(index_addresses(app))),
     every(3_600, "erase-tenants", |app| Box::pin(erase(app))),
     every(10, "seal-events", |app| Box::pin(seal_events(app))),
     every(1, "feed-webhooks", |app| Box::pin(feed_webhooks(app))),
@@ -98,6 +99,14 @@ async fn expire(app: App) -> Result<()> {
     let expired = invitation::service::expire_due(&app).await?;
     if expired > 0 {
         tracing::info!(expired, "invitations have expired");
+    }
+    Ok(())
+}
+
+async fn index_addresses(app: App) -> Result<()> {
+    let blocks = invitation::service::index_addresses(&app).await?;
+    if blocks > 0 {
+        tracing::info!(blocks, "addresses were indexed");
     }
     Ok(())
 }

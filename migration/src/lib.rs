@@ -57,6 +57,7 @@ mod m0019_membership_list;
 mod m0020_invitation_search;
 mod m0021_pending_bound;
 mod m0022_pending_address;
+mod m0023_search_block;
 
 /// Every migration in the order in which it is applied.
 #[derive(Debug)]
@@ -88,6 +89,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_invitation_search::Migration),
             Box::new(m0021_pending_bound::Migration),
             Box::new(m0022_pending_address::Migration),
+            Box::new(m0023_search_block::Migration),
         ]
     }
 }
@@ -105,6 +107,8 @@ pub const TABLES: &[&str] = &[
     "reset_intake",
     "reset_request",
     "pending_bound",
+    "search_trigram",
+    "search_block",
     "invitation",
     "outbox",
     "session",

@@ -81,9 +81,12 @@ async fn a_database_from_before_is_counted_when_it_is_migrated() {
     owner.invited("ann@x.test").await;
     owner.invited("bob@x.test").await;
     globex.invited("ann@x.test").await;
-    app.sql("DROP TABLE pending_bound").await;
-    app.sql("DELETE FROM seaql_migrations WHERE version = 'm0021_pending_bound'").await;
-    assert_eq!(app.app.db.migrate().await.unwrap(), 1);
+    for table in ["pending_bound", "search_trigram", "search_block"] {
+        app.sql(&format!("DROP TABLE {table}")).await;
+    }
+    let later = "'m0021_pending_bound', 'm0023_search_block'";
+    app.sql(&format!("DELETE FROM seaql_migrations WHERE version IN ({later})")).await;
+    assert_eq!(app.app.db.migrate().await.unwrap(), 2);
     let backend = app.app.db.reader().get_database_backend();
     let select = sea_orm::Statement::from_string(backend, format!("{AT_MOST} ORDER BY at_most"));
     let rows = app.app.db.reader().query_all_raw(select).await.unwrap();

@@ -132,7 +132,7 @@ fn schema_routes_migrations_and_settings_are_printed() {
     assert_eq!(code(&run(folder.path(), &["schema", "--check", path])), 1);
     assert!(stdout(&run(folder.path(), &["routes"])).contains("/.well-known/jwks.json"));
     assert!(stdout(&run(folder.path(), &["migrate", "status"])).contains("pending  m0001_user"));
-    assert!(stdout(&run(folder.path(), &["migrate"])).contains("22 migrations applied"));
+    assert!(stdout(&run(folder.path(), &["migrate"])).contains("23 migrations applied"));
     assert_eq!(stdout(&run(folder.path(), &["migrate", "status"])), "");
     let config = command(folder.path(), &["config"])
         .env("GUESTLIST_SECRET_KEY", "kJ8sPq2vXw9zL4mN7bR1tY6uI3oA5dF0")
@@ -327,7 +327,7 @@ mod sqlite_only {
         let server = Serving::start(folder.path(), &[]);
         for words in [
             "development (loopback only)",
-            "created, 22 migrations applied",
+            "created, 23 migrations applied",
             "/schema.graphql",
             "/graphiql",
             "/dev/mail",

@@ -38,6 +38,7 @@ mod node;
 mod once;
 mod overlaps;
 mod pages;
+mod parts;
 mod platform;
 mod preview;
 mod races;

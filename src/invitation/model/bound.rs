@@ -1,4 +1,5 @@
-//! Rows of `pending_bound`: how many pending invitations a tenant has at the most.
+//! Rows of `pending_bound`: how many pending invitations a tenant has at the most, and how far its invitations are in blocks that parts of
+//! addresses are looked for in ([`super::search`]).
 //!
 //! Whoever makes an invitation pending, or sends one again, raises the bound in the same transaction; nobody lowers it but who counts. So
 //! it is never less than what is pending and not overdue, and where it leaves room nobody needs to count.
@@ -8,7 +9,7 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, DbBackend, QueryResult, QueryTrait as _, Statement, Value};
 
 use crate::clock::Instant;
-use crate::id::TenantId;
+use crate::id::{InvitationId, TenantId};
 use crate::invitation::model::{self, InvitationStatus};
 
 /// The bound of one tenant; a tenant without one has none that are pending.
@@ -21,16 +22,38 @@ pub struct Model {
     pub tenant_id: TenantId,
     /// Invitations that are pending and not overdue, at the most.
     pub at_most: i64,
+    /// Invitations that are in no block yet, at the most.
+    pub unindexed: i64,
+    /// The number that the next block gets.
+    pub blocks: i32,
+    /// When the last invitation that is in a block was made; `None` where blocks are not to be relied on.
+    pub indexed_until: Option<Instant>,
+    /// The last invitation that is in a block.
+    pub indexed_id: Option<InvitationId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A statement that raises the bound of a tenant.
-pub(in crate::invitation) fn raising(tenant: TenantId, by: u32, backend: DbBackend) -> Statement {
+/// A statement that raises the bound of a tenant by so many invitations, none of which was made before `since`. Where one may have its place
+/// among those that are in blocks, these are not to be relied on any more.
+pub(in crate::invitation) fn raising(
+    tenant: TenantId,
+    by: u32,
+    since: Instant,
+    backend: DbBackend,
+) -> Statement {
     let by = i64::from(by);
-    let raised = Expr::col((Entity, Column::AtMost)).add(by);
-    let known = OnConflict::column(Column::TenantId).value(Column::AtMost, raised).to_owned();
-    Entity::insert(ActiveModel { tenant_id: Set(tenant), at_most: Set(by) }).on_conflict(known).build(backend)
+    let known = |column| Expr::col((Entity, column));
+    let until = Expr::case(known(Column::IndexedUntil).gte(since), Option::<Instant>::None)
+        .finally(known(Column::IndexedUntil));
+    let raised = OnConflict::column(Column::TenantId)
+        .value(Column::AtMost, known(Column::AtMost).add(by))
+        .value(Column::Unindexed, known(Column::Unindexed).add(by))
+        .value(Column::IndexedUntil, until)
+        .to_owned();
+    let fresh =
+        ActiveModel { tenant_id: Set(tenant), at_most: Set(by), unindexed: Set(by), ..Default::default() };
+    Entity::insert(fresh).on_conflict(raised).build(backend)
 }
 
 /// Column of what [`raising`] can answer.
@@ -46,13 +69,14 @@ pub(in crate::invitation) fn raised(rows: &[QueryResult]) -> Result<u64, DbErr> 
     Err(DbErr::RecordNotFound("the bound that was raised".to_owned()))
 }
 
-/// Raises the bound of a tenant.
+/// Raises the bound of a tenant, as [`raising`] says.
 pub(in crate::invitation) async fn raise(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     by: u32,
+    since: Instant,
 ) -> Result<(), DbErr> {
-    db.execute_raw(raising(tenant, by, db.get_database_backend())).await.map(drop)
+    db.execute_raw(raising(tenant, by, since, db.get_database_backend())).await.map(drop)
 }
 
 /// Counts what is pending of a tenant and makes that its bound, for who has raised it in the same transaction: nobody else has then
@@ -65,7 +89,8 @@ pub(in crate::invitation) async fn recount(
 ) -> Result<u64, DbErr> {
     let found = counted(db, tenant, most, now).await?;
     let at_most = i64::try_from(found).unwrap_or(i64::MAX);
-    Entity::update(ActiveModel { tenant_id: Set(tenant), at_most: Set(at_most) }).exec(db).await?;
+    let counted = ActiveModel { tenant_id: Set(tenant), at_most: Set(at_most), ..Default::default() };
+    Entity::update(counted).exec(db).await?;
     Ok(found)
 }
 

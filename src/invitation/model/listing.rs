@@ -7,7 +7,7 @@ use sea_orm::{
     QueryTrait as _,
 };
 
-use super::{Brief, Column, Columns, Entity, InvitationStatus, Model, scoped};
+use super::{Brief, Column, Columns, Entity, InvitationStatus, Model, scoped, search};
 use crate::clock::Instant;
 use crate::db;
 use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
@@ -67,6 +67,7 @@ pub(in crate::invitation) struct Where {
     pub(in crate::invitation) inviter: Option<UserId>,
     pub(in crate::invitation) created: (Option<Instant>, Option<Instant>),
     pub(in crate::invitation) expires: (Option<Instant>, Option<Instant>),
+    pub(in crate::invitation) among: Option<Vec<InvitationId>>,
 }
 
 impl Where {
@@ -93,6 +94,9 @@ impl Where {
         if let Some(part) = &self.email_contains {
             all = all.add(holds(backend, part));
         }
+        if let Some(ids) = &self.among {
+            all = all.add(Column::Id.is_in(search::padded(ids)));
+        }
         all.add_option(self.inviter.map(|id| Column::InviterId.eq(id)))
             .add_option(self.created.0.map(|at| Column::CreatedAt.gte(at)))
             .add_option(self.created.1.map(|at| Column::CreatedAt.lte(at)))
@@ -104,12 +108,35 @@ impl Where {
 /// When an invitation ends, as a condition names it beside an order. SQLite keeps no statistics, and would read every invitation that
 /// has not ended by the index of their ends, and sort them, rather than the few of a page in their order: it is not shown the index.
 fn ends(backend: DbBackend, by: Option<SortBy>) -> SimpleExpr {
-    let column = || SimpleExpr::from(Expr::col(Column::ExpiresAt));
     if backend == DbBackend::Sqlite && by != Some(SortBy::ExpiresAt) {
-        Func::coalesce([column(), column()]).into()
+        without_index(Column::ExpiresAt)
     } else {
-        column()
+        Expr::col(Column::ExpiresAt)
     }
+}
+
+/// The value of a column, for a condition that SQLite is to look for no index for.
+fn without_index(column: Column) -> SimpleExpr {
+    let value = || SimpleExpr::from(Expr::col(column));
+    Func::coalesce([value(), value()]).into()
+}
+
+/// Rows of a tenant for which the conditions hold. SQLite would read all rows of the tenant in the order of the list rather than those that
+/// are named, and sort them: it is not shown the index.
+fn matching(
+    backend: DbBackend,
+    tenant: TenantId,
+    filter: &Where,
+    now: Instant,
+    by: Option<SortBy>,
+) -> Select<Entity> {
+    let rows = match filter.among {
+        Some(_) if backend == DbBackend::Sqlite => {
+            Entity::find().filter(without_index(Column::TenantId).eq(tenant))
+        }
+        _ => scoped(tenant),
+    };
+    rows.filter(filter.condition(backend, now, &ends(backend, by)))
 }
 
 /// The stored form of a status at a moment.
@@ -131,7 +158,7 @@ fn is(status: InvitationStatus) -> SimpleExpr {
 }
 
 /// Whether an address holds a text. LIKE would have SQLite compile the statement anew for each text.
-fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
+pub(super) fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
     let place = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
     let place = Func::cust(place).arg(Expr::col(Column::EmailNorm)).arg(text);
     SimpleExpr::from(place).gt(SimpleExpr::Constant(0.into()))
@@ -170,8 +197,7 @@ pub(in crate::invitation) async fn list(
     columns: Columns,
 ) -> Result<Vec<(Listed, Option<Standing>)>, DbErr> {
     let place = ((Entity, by.column()), (Entity, Column::Id));
-    let ends = ends(db.get_database_backend(), Some(by));
-    let mut query = scoped(tenant).filter(filter.condition(db.get_database_backend(), now, &ends));
+    let mut query = matching(db.get_database_backend(), tenant, filter, now, Some(by));
     if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
         query = query.filter(after);
     }
@@ -218,8 +244,7 @@ pub(in crate::invitation) async fn count(
     filter: &Where,
     now: Instant,
 ) -> Result<u64, DbErr> {
-    let ends = ends(db.get_database_backend(), None);
-    scoped(tenant).filter(filter.condition(db.get_database_backend(), now, &ends)).count(db).await
+    matching(db.get_database_backend(), tenant, filter, now, None).count(db).await
 }
 
 /// Addresses that some invitations are for, in whatever tenant; whoever asks has checked that they may know.

@@ -2,10 +2,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
+mod block;
 mod bound;
 mod brief;
 mod listing;
 mod prospect;
+pub(super) mod search;
+mod trigram;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockType};
@@ -264,6 +267,7 @@ pub(super) async fn pending_of_tenant(
 }
 
 pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    search::erase(db, tenant).await?;
     bound::erase(db, tenant).await?;
     Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
 }

@@ -230,13 +230,13 @@ impl Ready {
     fn rows(&self, app: &App, actor: &Actor, backend: DbBackend, answering: bool) -> (Batch, Invited) {
         let Self { offer: Offer { checked, counted, .. }, role } = self;
         let mut batch = Batch::new(backend);
+        let mut invitation = draft(app, actor, role.tenant_id, checked, role);
         for (statement, column) in [
             (counted.reservation.counting(backend), Reservation::RETURNED),
-            (model::raising(role.tenant_id, 1, backend), model::AT_MOST),
+            (model::raising(role.tenant_id, 1, invitation.created_at, backend), model::AT_MOST),
         ] {
             if answering { batch.push_answering(statement, column) } else { batch.push(statement) }
         }
-        let mut invitation = draft(app, actor, role.tenant_id, checked, role);
         if checked.delivery == Delivery::Email {
             invitation.outbox_id =
                 Some(outbox::service::enqueue_in(app, &mut batch, super::mail::owed(&invitation)));

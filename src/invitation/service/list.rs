@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::ConnectionTrait;
 
+use super::search::Sought;
 use crate::actor::{Actor, Principal};
 use crate::app::App;
 use crate::clock::Instant;
@@ -103,9 +104,20 @@ pub async fn list(
         inviter: filter.invited_by,
         created: (filter.created.from, filter.created.to),
         expires: (filter.expires.from, filter.expires.to),
+        among: None,
     };
-    let total = if wanted.total { model::count(db, tenant_id, &conditions, now).await? } else { 0 };
-    let rows = model::list(db, tenant_id, &conditions, (by, descending), &page, now, wanted.columns).await?;
+    let sought = Sought {
+        tenant: tenant_id,
+        conditions: &conditions,
+        order: (by, descending),
+        page: &page,
+        now,
+        columns: wanted.columns,
+    };
+    let (rows, total) = match conditions.email_contains {
+        Some(_) => Box::pin(sought.read(db, wanted.total)).await?,
+        None => sought.read_in_order(db, wanted.total).await?,
+    };
     let mut mails = HashMap::new();
     let rows = rows.into_iter().map(|(row, mail)| {
         mails.extend(mail.map(|mail| (row.brief.id, mail)));

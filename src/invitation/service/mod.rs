@@ -5,6 +5,7 @@ mod bulk;
 mod decide;
 mod expire;
 mod ground;
+mod index;
 mod input;
 mod invite;
 mod list;
@@ -12,6 +13,7 @@ mod mail;
 mod preview;
 mod quota;
 mod resend;
+mod search;
 
 use sea_orm::ConnectionTrait;
 
@@ -30,6 +32,7 @@ pub use bulk::{Outcome, Row, RowResult, invite_many, invite_rows};
 pub use decide::{cancel, decline};
 pub use expire::expire_due;
 pub use ground::{cancel_all, cancel_unentitled, erase, is_offered};
+pub use index::index_addresses;
 pub use input::{Delivery, Invite, OnConflict};
 pub use invite::{Invited, invite, invite_owner};
 pub use list::{Filter, Listing, Range, Wanted, addresses, list, of_viewer, visible};

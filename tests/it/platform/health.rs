@@ -38,7 +38,7 @@ async fn administrators_see_version_database_and_mail() {
     );
     assert!(START.starts_with("2026-03-02T12:00:00"));
     let database = &found["database"];
-    assert_eq!((&database["migrations"], &database["pendingMigrations"]), (&json!(22), &json!([])));
+    assert_eq!((&database["migrations"], &database["pendingMigrations"]), (&json!(23), &json!([])));
     let server = database["server"].as_str().unwrap();
     assert!(server.starts_with("SQLite 3.") || server.starts_with("PostgreSQL "), "{server}");
 
@@ -63,7 +63,7 @@ async fn administrators_see_version_database_and_mail() {
     for says in [
         "<strong>2</strong> Mails queued",
         "All mail is held back: looked at",
-        "22 applied",
+        "23 applied",
         "data-live=\"yes\"",
     ] {
         assert!(page.contains(says), "{says}: {page}");

@@ -10,6 +10,7 @@ pub mod process;
 pub mod replica;
 pub mod reset;
 pub mod smtp_server;
+pub mod watched;
 
 use std::cell::Cell;
 use std::task::{Context, Poll, Waker};

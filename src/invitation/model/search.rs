@@ -1,0 +1,214 @@
+//! Where parts of addresses can be: in which blocks of a tenant's older invitations, and behind them, among those that are in none yet.
+//!
+//! A task lays invitations in blocks once there are enough of them, oldest first; nothing is written for it where one is made but two numbers
+//! beside the bound on what is pending. An invitation that is made by a clock that is behind, so that its place is in the midst of blocks,
+//! takes the index back in its own transaction: everything is read until the blocks are laid anew.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
+use sea_orm::{
+    ActiveValue::Set, Condition, DbBackend, FromQueryResult, Order, QueryOrder, QuerySelect, Statement, Value,
+};
+
+use super::{block, bound, listing, scoped, trigram};
+use crate::clock::Instant;
+use crate::id::{InvitationId, TenantId, TypedId as _};
+
+pub(in crate::invitation) use super::block::{ROWS, between, numbered};
+
+/// The last invitation that is in a block, in the order in which they are made.
+pub(in crate::invitation) type Edge = (Instant, InvitationId);
+
+/// What a block has of an invitation.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(in crate::invitation) struct Made {
+    pub(super) id: InvitationId,
+    pub(super) email_norm: String,
+    pub(super) created_at: Instant,
+}
+
+impl Made {
+    pub(in crate::invitation) fn created_at(&self) -> Instant {
+        self.created_at
+    }
+}
+
+/// Values with the last repeated, so that a statement has one of few lengths and is compiled once for each.
+pub(super) fn padded<T: Copy>(values: &[T]) -> Vec<T> {
+    let mut padded = values.to_vec();
+    if let Some(last) = values.last() {
+        padded.resize(values.len().next_power_of_two().max(4), *last);
+    }
+    padded
+}
+
+/// Where a text can be.
+#[derive(Debug)]
+pub(in crate::invitation) struct Candidates {
+    /// Every invitation behind this one may hold it.
+    pub(in crate::invitation) edge: Edge,
+    /// Numbers of the blocks that may hold it, in order.
+    pub(in crate::invitation) blocks: Vec<i32>,
+    /// Whether most blocks cannot.
+    pub(in crate::invitation) few: bool,
+}
+
+/// Where a text can be in a tenant's addresses; `None` where only reading all of them tells.
+pub(in crate::invitation) async fn candidates(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    text: &str,
+) -> Result<Option<Candidates>, DbErr> {
+    let sought = trigram::sought(text);
+    if sought.is_empty() {
+        return Ok(None);
+    }
+    let padded = padded(&sought.iter().copied().collect::<Vec<_>>());
+    let places: Vec<String> = (2..padded.len() + 2).map(|place| format!("${place}")).collect();
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        format!(
+            "SELECT p.indexed_until, p.indexed_id, p.blocks AS laid, t.span, t.blocks
+               FROM pending_bound p
+               LEFT JOIN search_trigram t ON t.tenant_id = p.tenant_id AND t.trigram IN ({})
+              WHERE p.tenant_id = $1 AND p.indexed_until IS NOT NULL",
+            places.join(", ")
+        ),
+        std::iter::once(Value::from(tenant)).chain(padded.into_iter().map(Value::from)),
+    );
+    let rows = db.query_all_raw(statement).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let edge = (first.try_get("", "indexed_until")?, first.try_get("", "indexed_id")?);
+    let mut common = trigram::Common::default();
+    for row in &rows {
+        common.read(row)?;
+    }
+    let blocks = common.numbers(sought.len());
+    let laid: i32 = first.try_get("", "laid")?;
+    let few = i32::try_from(blocks.len()).is_ok_and(|found| found <= laid / 8);
+    Ok(Some(Candidates { edge, blocks, few }))
+}
+
+/// Invitations behind an edge whose addresses hold a text and that were made in a time, so many at the most.
+pub(in crate::invitation) async fn behind(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    edge: Edge,
+    text: &str,
+    (from, to): (Option<Instant>, Option<Instant>),
+    (descending, most): (bool, u64),
+) -> Result<Vec<InvitationId>, DbErr> {
+    let order = if descending { Order::Desc } else { Order::Asc };
+    let made = Condition::all()
+        .add_option(from.map(|at| super::Column::CreatedAt.gte(at)))
+        .add_option(to.map(|at| super::Column::CreatedAt.lte(at)));
+    later(tenant, Some(edge))
+        .select_only()
+        .column(super::Column::Id)
+        .filter(made)
+        .filter(listing::holds(db.get_database_backend(), text))
+        .order_by(super::Column::CreatedAt, order.clone())
+        .order_by(super::Column::Id, order)
+        .limit(most)
+        .into_tuple()
+        .all(db)
+        .await
+}
+
+fn later(tenant: TenantId, edge: Option<Edge>) -> Select<super::Entity> {
+    let rows = scoped(tenant);
+    let Some((until, id)) = edge else { return rows };
+    let here = Expr::tuple([Expr::col(super::Column::CreatedAt), Expr::col(super::Column::Id)]);
+    rows.filter(here.gt(Expr::tuple([Expr::value(until), Expr::value(id.uuid())])))
+}
+
+/// Tenants with so many invitations, or more, that are in no block yet, as far as has been counted, and those whose blocks are to be laid anew.
+pub(in crate::invitation) async fn unindexed_all_tenants(
+    db: &impl ConnectionTrait,
+    least: usize,
+) -> Result<Vec<TenantId>, DbErr> {
+    let least = i64::try_from(least).unwrap_or(i64::MAX);
+    let tenants = bound::Entity::find().select_only().column(bound::Column::TenantId);
+    let anew = bound::Column::IndexedUntil.is_null().and(bound::Column::Blocks.gt(0));
+    tenants.filter(bound::Column::Unindexed.gte(least).or(anew)).into_tuple().all(db).await
+}
+
+/// How far a tenant's invitations are in blocks; nobody else lays any, or makes an invitation, until the transaction ends. What was laid and
+/// is good for nothing any more is deleted. `None` for a tenant that never had an invitation.
+pub(in crate::invitation) async fn progress(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+) -> Result<Option<Progress>, DbErr> {
+    let row = bound::Entity::find().filter(bound::Column::TenantId.eq(tenant));
+    let row = match db.get_database_backend() {
+        DbBackend::Sqlite => row,
+        _ => row.lock(LockType::Update),
+    };
+    let Some(known) = row.one(db).await? else { return Ok(None) };
+    let edge = known.indexed_until.zip(known.indexed_id);
+    if edge.is_none() {
+        erase(db, tenant).await?;
+    }
+    Ok(Some(Progress { known, edge }))
+}
+
+/// How far a tenant's invitations are in blocks.
+#[derive(Debug)]
+pub(in crate::invitation) struct Progress {
+    known: bound::Model,
+    edge: Option<Edge>,
+}
+
+impl Progress {
+    /// The invitations that follow, as many as a block has, or fewer.
+    pub(in crate::invitation) async fn next(&self, db: &impl ConnectionTrait) -> Result<Vec<Made>, DbErr> {
+        let most = u64::try_from(ROWS).unwrap_or(u64::MAX);
+        let rows = later(self.known.tenant_id, self.edge).select_only().columns([
+            super::Column::Id,
+            super::Column::EmailNorm,
+            super::Column::CreatedAt,
+        ]);
+        let rows = rows.order_by_asc(super::Column::CreatedAt).order_by_asc(super::Column::Id).limit(most);
+        rows.into_model().all(db).await
+    }
+
+    /// Records how many invitations are in no block.
+    pub(in crate::invitation) async fn counted(
+        self,
+        db: &impl ConnectionTrait,
+        unindexed: usize,
+    ) -> Result<(), DbErr> {
+        let unindexed = Set(i64::try_from(unindexed).unwrap_or(i64::MAX));
+        let tenant_id = Set(self.known.tenant_id);
+        let counted = bound::ActiveModel { tenant_id, unindexed, ..Default::default() };
+        bound::Entity::update(counted).exec(db).await.map(drop)
+    }
+
+    /// Lays the invitations that follow in a block.
+    pub(in crate::invitation) async fn lay(
+        self,
+        db: &impl ConnectionTrait,
+        rows: &[Made],
+    ) -> Result<(), DbErr> {
+        let Some(last) = rows.last() else { return Ok(()) };
+        let (tenant, number) = (self.known.tenant_id, self.known.blocks);
+        block::insert(db, block::Model::of(tenant, number, rows, last.created_at)).await?;
+        trigram::record(db, tenant, number, rows.iter().map(|row| row.email_norm.as_str())).await?;
+        let laid = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let progressed = bound::ActiveModel {
+            tenant_id: Set(tenant),
+            blocks: Set(number + 1),
+            unindexed: Set(Ord::max(self.known.unindexed - laid, 0)),
+            indexed_until: Set(Some(last.created_at)),
+            indexed_id: Set(Some(last.id)),
+            ..Default::default()
+        };
+        bound::Entity::update(progressed).exec(db).await.map(drop)
+    }
+}
+
+/// Deletes the blocks of a tenant.
+pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    trigram::erase(db, tenant).await?;
+    block::erase(db, tenant).await
+}

@@ -1,0 +1,173 @@
+//! Rows of `search_trigram`: in which blocks of a tenant three bytes follow each other in an address.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, QueryResult, QuerySelect};
+
+use super::search::padded;
+use crate::db;
+use crate::id::TenantId;
+
+/// Blocks that one row speaks of.
+const SPAN: i32 = 1_024;
+/// Trigrams of a text that are looked for; more would hardly leave fewer blocks.
+const MOST: usize = 16;
+
+/// Which blocks of a span hold a trigram.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "search_trigram")]
+pub struct Model {
+    /// Whose blocks they are.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: TenantId,
+    /// Three bytes, the first of them the highest.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub trigram: i32,
+    /// Which 1,024 blocks: their numbers divided by that.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub span: i32,
+    /// A bit for each block from the lowest of the first byte on; those that are left out are 0.
+    pub blocks: Vec<u8>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The trigrams of a text.
+fn of(text: &str) -> impl Iterator<Item = i32> {
+    text.as_bytes().windows(3).map(|three| three.iter().fold(0, |all, byte| all << 8 | i32::from(*byte)))
+}
+
+/// Trigrams to look for; none where the text is too short to have any.
+pub(super) fn sought(text: &str) -> BTreeSet<i32> {
+    of(text).take(MOST).collect()
+}
+
+/// The place of a block: its span, its byte there, and its bit there.
+fn place(number: i32) -> (i32, usize, u8) {
+    let bit = number.rem_euclid(SPAN);
+    (number.div_euclid(SPAN), usize::try_from(bit / 8).unwrap_or_default(), 1 << (bit % 8))
+}
+
+/// Which blocks hold each of some trigrams, read span by span.
+#[derive(Debug, Default)]
+pub(super) struct Common {
+    /// How many trigrams of a span were read, and the blocks that hold all of these.
+    spans: BTreeMap<i32, (usize, Vec<u8>)>,
+}
+
+impl Common {
+    /// Reads what a row says of one trigram; nothing where it has none.
+    pub(super) fn read(&mut self, row: &QueryResult) -> Result<(), DbErr> {
+        if let Some(span) = row.try_get::<Option<i32>>("", "span")? {
+            self.add(span, row.try_get("", "blocks")?);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, span: i32, blocks: Vec<u8>) {
+        self.spans
+            .entry(span)
+            .and_modify(|(read, common)| {
+                *read += 1;
+                common.truncate(blocks.len());
+                for (common, blocks) in common.iter_mut().zip(&blocks) {
+                    *common &= blocks;
+                }
+            })
+            .or_insert((1, blocks));
+    }
+
+    /// Numbers of the blocks that hold all of so many trigrams, in order.
+    pub(super) fn numbers(&self, trigrams: usize) -> Vec<i32> {
+        let whole = self.spans.iter().filter(|(_, (read, _))| *read == trigrams);
+        whole
+            .flat_map(|(span, (_, blocks))| {
+                let bits = blocks.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
+                (span * SPAN..).zip(bits).filter(|(_, held)| *held).map(|(number, _)| number)
+            })
+            .collect()
+    }
+}
+
+/// Records that a block holds the trigrams of some addresses. Nobody else writes those of this tenant meanwhile.
+pub(super) async fn record(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    number: i32,
+    addresses: impl Iterator<Item = &str>,
+) -> Result<(), DbErr> {
+    let (span, byte, bit) = place(number);
+    let trigrams: Vec<i32> = addresses.flat_map(of).collect::<BTreeSet<_>>().into_iter().collect();
+    for trigrams in trigrams.chunks(db::ROWS) {
+        let known = Entity::find()
+            .select_only()
+            .columns([Column::Trigram, Column::Blocks])
+            .filter(Column::TenantId.eq(tenant))
+            .filter(Column::Trigram.is_in(padded(trigrams)))
+            .filter(Column::Span.eq(span));
+        let mut known: BTreeMap<i32, Vec<u8>> =
+            known.into_tuple::<(i32, Vec<u8>)>().all(db).await?.into_iter().collect();
+        let rows = trigrams.iter().map(|trigram| {
+            let mut blocks = known.remove(trigram).unwrap_or_default();
+            blocks.resize(blocks.len().max(byte + 1), 0);
+            blocks[byte] |= bit;
+            ActiveModel {
+                tenant_id: Set(tenant),
+                trigram: Set(*trigram),
+                span: Set(span),
+                blocks: Set(blocks),
+            }
+        });
+        let replaced = OnConflict::columns([Column::TenantId, Column::Trigram, Column::Span])
+            .update_column(Column::Blocks)
+            .to_owned();
+        Entity::insert_many(rows).on_conflict(replaced).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Deletes what is known of a tenant's blocks.
+pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+    Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_has_a_trigram_for_each_three_bytes_of_it() {
+        assert_eq!(of("abcd").collect::<Vec<_>>(), [0x0061_6263, 0x0062_6364]);
+        assert_eq!(of("ab").count(), 0);
+        assert_eq!(of("ü@").collect::<Vec<_>>(), [0x00c3_bc40]);
+        assert_eq!(sought("aaaaaa").len(), 1);
+        assert_eq!(sought("abcdefghijklmnopqrstuvwxyz").len(), MOST);
+    }
+
+    #[test]
+    fn blocks_hold_a_text_where_each_of_its_trigrams_says_so() {
+        let mut common = Common::default();
+        common.add(0, vec![0b1010_0001, 0b0000_0010]);
+        common.add(0, vec![0b1000_0011]);
+        common.add(2, vec![0b0000_0001]);
+        assert_eq!(common.numbers(2), [0, 7], "of the second span only one trigram is known");
+        common.add(2, vec![0, 0b1000_0000]);
+        assert_eq!(common.numbers(2), [0, 7]);
+        assert!(Common::default().numbers(2).is_empty());
+    }
+
+    #[test]
+    fn each_block_has_a_bit_of_its_own() {
+        for number in [0, 7, 8, 1_023, 1_024, 5_000] {
+            let (span, byte, bit) = place(number);
+            let mut blocks = vec![0; byte + 1];
+            blocks[byte] |= bit;
+            let mut common = Common::default();
+            common.add(span, blocks);
+            assert_eq!(common.numbers(1), [number]);
+        }
+    }
+}

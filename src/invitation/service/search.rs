@@ -1,0 +1,281 @@
+//! Lists of invitations whose address holds a text, without reading every address of a tenant.
+//!
+//! What may hold it is looked for first: in the blocks that can, and behind them. What is found goes through the same statement as any other
+//! list. Where so much is found that reading everything in the order of the list comes to a page as soon, that is what is done.
+
+use chrono::DateTime;
+use sea_orm::ConnectionTrait;
+
+use crate::clock::Instant;
+use crate::error::Result;
+use crate::id::{InvitationId, TenantId};
+use crate::invitation::model::search::{self, Candidates};
+use crate::invitation::model::{self, Columns, Listed, SortBy, Where};
+use crate::outbox::Standing;
+use crate::page::{Cursor, Page, SortKey};
+
+/// Invitations that are looked at, one page or all of them, before everything is read in order.
+const MOST: usize = 1_000;
+/// Blocks that one statement reads.
+const BLOCKS: usize = 32;
+/// Blocks that are read where all that can hold a text are to be looked through.
+const BLOCKS_MOST: usize = 256;
+
+/// A row of a list and where its mail stands.
+type Row = (Listed, Option<Standing>);
+
+/// What a list shows, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'a> {
+    pub(super) tenant: TenantId,
+    pub(super) conditions: &'a Where,
+    pub(super) order: (SortBy, bool),
+    pub(super) page: &'a Page,
+    pub(super) now: Instant,
+    pub(super) columns: Columns,
+}
+
+impl Sought<'_> {
+    /// One page and one row more, in the order of reading, and how many rows there are in all pages where that is asked for.
+    pub(super) async fn read(self, db: &impl ConnectionTrait, total: bool) -> Result<(Vec<Row>, u64)> {
+        let text = self.conditions.email_contains.as_deref().unwrap_or_default();
+        let found = match search::candidates(db, self.tenant, text).await? {
+            Some(candidates) => Search { sought: self, text, candidates }.read(db, total).await?,
+            None => None,
+        };
+        match found {
+            Some(found) => Ok(found),
+            None => self.read_in_order(db, total).await,
+        }
+    }
+
+    /// As [`Sought::read`], looking at everything in the order of the list.
+    pub(super) async fn read_in_order(
+        self,
+        db: &impl ConnectionTrait,
+        total: bool,
+    ) -> Result<(Vec<Row>, u64)> {
+        let total = match total {
+            true => model::count(db, self.tenant, self.conditions, self.now).await?,
+            false => 0,
+        };
+        Ok((self.rows(db, self.conditions).await?, total))
+    }
+
+    async fn rows(&self, db: &impl ConnectionTrait, conditions: &Where) -> Result<Vec<Row>> {
+        Ok(model::list(db, self.tenant, conditions, self.order, self.page, self.now, self.columns).await?)
+    }
+
+    /// Whether what was made last is read first.
+    fn latest_first(&self) -> bool {
+        self.order.1 != self.page.backward
+    }
+
+    /// From when on and up to when invitations of the page were made, as far as its conditions and cursors say.
+    fn made(&self) -> (Option<Instant>, Option<Instant>) {
+        let (mut from, mut to) = self.conditions.created;
+        if self.order.0 == SortBy::CreatedAt {
+            let (after, before) = (time(self.page.after.as_ref()), time(self.page.before.as_ref()));
+            let (earliest, latest) = if self.order.1 { (before, after) } else { (after, before) };
+            from = from.max(earliest);
+            to = to.into_iter().chain(latest).min();
+        }
+        (from, to)
+    }
+}
+
+fn time(cursor: Option<&Cursor>) -> Option<Instant> {
+    match cursor?.key {
+        SortKey::Time(millis) => DateTime::from_timestamp_millis(millis),
+        SortKey::Text(_) => None,
+    }
+}
+
+/// A list, and where what it shows can be.
+struct Search<'a> {
+    sought: Sought<'a>,
+    text: &'a str,
+    candidates: Candidates,
+}
+
+impl Search<'_> {
+    /// As [`Sought::read`]; `None` where everything is to be read in order.
+    async fn read(self, db: &impl ConnectionTrait, total: bool) -> Result<Option<(Vec<Row>, u64)>> {
+        if !total && self.sought.order.0 == SortBy::CreatedAt {
+            return Ok(self.walk(db).await?.map(|rows| (rows, 0)));
+        }
+        let Some(ids) = self.all(db).await? else { return Ok(None) };
+        if ids.is_empty() {
+            return Ok(Some((Vec::new(), 0)));
+        }
+        let conditions = self.among(ids);
+        let Sought { tenant, now, .. } = self.sought;
+        let total = if total { model::count(db, tenant, &conditions, now).await? } else { 0 };
+        Ok(Some((self.sought.rows(db, &conditions).await?, total)))
+    }
+
+    fn among(&self, ids: Vec<InvitationId>) -> Where {
+        Where { among: Some(ids), ..self.sought.conditions.clone() }
+    }
+
+    /// Every invitation whose address holds the text, and that was made when the list says; `None` where they are many.
+    async fn all(&self, db: &impl ConnectionTrait) -> Result<Option<Vec<InvitationId>>> {
+        let blocks = self.blocks(db).await?;
+        if blocks.len() > BLOCKS_MOST {
+            return Ok(None);
+        }
+        let mut ids = self.behind(db, MOST + 1).await?;
+        for blocks in blocks.chunks(BLOCKS) {
+            if ids.len() > MOST {
+                break;
+            }
+            let Some(found) = self.within(db, blocks).await? else { return Ok(None) };
+            ids.extend(found.into_iter().flatten());
+        }
+        Ok((ids.len() <= MOST).then_some(ids))
+    }
+
+    /// The rows of a page in the order in which they were made, read from where it begins until it is full.
+    async fn walk(&self, db: &impl ConnectionTrait) -> Result<Option<Vec<Row>>> {
+        let latest_first = self.sought.latest_first();
+        let mut walk = Walk::over(self);
+        if latest_first && !walk.take_behind(db).await? {
+            return Ok(None);
+        }
+        let mut blocks = if walk.is_full() { Vec::new() } else { self.blocks(db).await? };
+        if latest_first {
+            blocks.reverse();
+        }
+        // Where most blocks are like these a few of them fill the page.
+        let (mut rest, mut most) = (blocks.as_slice(), if self.candidates.few { BLOCKS } else { 2 });
+        while !rest.is_empty() && !walk.is_full() {
+            let (next, others) = rest.split_at(most.min(rest.len()));
+            (rest, most) = (others, (most * 2).min(BLOCKS));
+            let Some(found) = self.within(db, next).await? else { return Ok(None) };
+            for mut ids in found {
+                if latest_first {
+                    ids.reverse();
+                }
+                if !walk.take(db, ids).await? {
+                    return Ok(None);
+                }
+            }
+        }
+        if !latest_first && !walk.is_full() && !walk.take_behind(db).await? {
+            return Ok(None);
+        }
+        walk.end(db).await
+    }
+
+    /// Numbers of the blocks that can hold what the list shows, in order.
+    async fn blocks(&self, db: &impl ConnectionTrait) -> Result<Vec<i32>> {
+        let mut blocks = self.candidates.blocks.clone();
+        let made = self.sought.made();
+        if !blocks.is_empty() && made != (None, None) {
+            let (first, last) = search::between(db, self.sought.tenant, made).await?;
+            blocks.retain(|number| first.is_some_and(|first| first <= *number));
+            blocks.retain(|number| last.is_none_or(|last| *number <= last));
+        }
+        Ok(blocks)
+    }
+
+    /// What the addresses behind all blocks hold, so much of it at the most, in the order in which it was made as the list reads it.
+    async fn behind(&self, db: &impl ConnectionTrait, most: usize) -> Result<Vec<InvitationId>> {
+        let how = (self.sought.latest_first(), u64::try_from(most).unwrap_or(u64::MAX));
+        let (edge, made) = (self.candidates.edge, self.sought.made());
+        Ok(search::behind(db, self.sought.tenant, edge, self.text, made, how).await?)
+    }
+
+    /// What the addresses of some blocks hold, block by block in the order in which their numbers stand here; `None` where one of them is
+    /// gone, since they are being laid anew.
+    async fn within(
+        &self,
+        db: &impl ConnectionTrait,
+        numbers: &[i32],
+    ) -> Result<Option<Vec<Vec<InvitationId>>>> {
+        let blocks = search::numbered(db, self.sought.tenant, numbers).await?;
+        if blocks.len() < numbers.len() {
+            return Ok(None);
+        }
+        let mut found: Vec<_> = blocks.iter().map(|block| block.holding(self.text)).collect();
+        if numbers.first() > numbers.last() {
+            found.reverse();
+        }
+        Ok(Some(found))
+    }
+}
+
+/// A page that is being filled in the order in which invitations were made.
+struct Walk<'a> {
+    search: &'a Search<'a>,
+    /// Rows that fill it.
+    wanted: usize,
+    rows: Vec<Row>,
+    /// What holds the text and has not been looked at.
+    ids: Vec<InvitationId>,
+    /// How many are looked at together at the least.
+    least: usize,
+    looked: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn over(search: &'a Search<'a>) -> Self {
+        let wanted = usize::try_from(search.sought.page.size).unwrap_or(usize::MAX).saturating_add(1);
+        Self { search, wanted, rows: Vec::new(), ids: Vec::new(), least: 0, looked: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows.len() >= self.wanted
+    }
+
+    /// Goes on with what follows; `false` where so much was looked at in vain that everything is to be read in order.
+    async fn take(&mut self, db: &impl ConnectionTrait, ids: Vec<InvitationId>) -> Result<bool> {
+        for id in ids {
+            if self.is_full() {
+                break;
+            }
+            self.ids.push(id);
+            let enough = self.wanted.saturating_sub(self.rows.len()).max(self.least);
+            if self.ids.len() >= enough && !self.look(db).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes on with what is behind all blocks, first with as much as fills a page by itself.
+    async fn take_behind(&mut self, db: &impl ConnectionTrait) -> Result<bool> {
+        let first = self.search.behind(db, self.wanted).await?;
+        if !self.take(db, first.clone()).await? {
+            return Ok(false);
+        }
+        if first.len() < self.wanted || self.is_full() {
+            return Ok(true);
+        }
+        let mut ids = self.search.behind(db, MOST + 1).await?;
+        let known = ids.len() <= MOST;
+        // What was made meanwhile stands before it.
+        ids.retain(|id| !first.contains(id));
+        Ok(known && self.take(db, ids).await?)
+    }
+
+    /// Reads the rows of what holds the text, as far as the list shows them.
+    async fn look(&mut self, db: &impl ConnectionTrait) -> Result<bool> {
+        self.looked += self.ids.len();
+        self.least = self.least.saturating_mul(2).max(self.wanted);
+        if self.looked > MOST {
+            return Ok(false);
+        }
+        let conditions = self.search.among(std::mem::take(&mut self.ids));
+        self.rows.extend(self.search.sought.rows(db, &conditions).await?);
+        Ok(true)
+    }
+
+    async fn end(mut self, db: &impl ConnectionTrait) -> Result<Option<Vec<Row>>> {
+        if !self.is_full() && !self.ids.is_empty() && !self.look(db).await? {
+            return Ok(None);
+        }
+        self.rows.truncate(self.wanted);
+        Ok(Some(self.rows))
+    }
+}
