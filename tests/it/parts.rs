@@ -30,7 +30,7 @@ async fn invite_many(owner: &Client, numbers: impl Iterator<Item = u32>) {
     assert_eq!(payload["invited"], rows.len());
 }
 
-/// Two tenants with the same 1,400 invitations, some made at one moment; of the first all are in blocks but the last few. Every seventh is
+/// Two tenants with the same 1,400 invitations, some made at one moment; of the first all are in blocks but the last few. Every tenth is
 /// cancelled.
 async fn indexed() -> (TestApp, Client) {
     let app = TestApp::with(&LIMITS).await;
@@ -41,11 +41,8 @@ async fn indexed() -> (TestApp, Client) {
         invite_many(&owner, first..first + 700).await;
         invite_many(&other, first..first + 700).await;
     }
-    let ids = format!("SELECT id FROM invitation WHERE email LIKE '%7.%@x.test' OR email LIKE '%.%7@x.test'");
-    app.sql(&format!(
-        "UPDATE invitation SET status = 'cancelled', cancel_reason = 'requested' WHERE id IN ({ids})"
-    ))
-    .await;
+    let cancelled = "UPDATE invitation SET status = 'cancelled', cancel_reason = 'requested'";
+    app.sql(&format!("{cancelled} WHERE email LIKE '%7@x.test'")).await;
     app.advance(TimeDelta::minutes(3));
     app.tick().await;
     invite_many(&owner, 1_400..1_420).await;
@@ -121,18 +118,12 @@ async fn a_part_finds_only_what_was_made_in_the_time_that_is_asked_for() {
     let (_app, owner) = indexed().await;
     let times = owner.ask("{ invitations(first: 1, orderBy: { field: CREATED_AT, direction: ASC }, filter: { emailContains: \".700@\" }) { nodes { createdAt } } }", json!({})).await;
     let middle = times["data"]["invitations"]["nodes"][0]["createdAt"].clone();
-    let count = async |time: Value| {
-        let filter = json!({ "emailContains": ".1", "createdAt": time });
-        let whole = json!({ "emailContains": "1.", "createdAt": time });
-        let answer = pages(&owner, &json!({ "filter": filter }), 100, false).await;
-        (answer.len(), pages(&owner, &json!({ "filter": whole }), 100, false).await.len())
-    };
-    assert_eq!(count(json!({})).await.0, 1 + 10 + 100 + 420);
-    assert_eq!(count(json!({ "from": middle })).await.0, 420, "of the second half and behind it");
     let part = async |part: &str, time: Value| {
         let filter = json!({ "emailContains": part, "createdAt": time });
         pages(&owner, &json!({ "filter": filter }), 100, false).await.len()
     };
+    assert_eq!(part(".1", json!({})).await, 1 + 10 + 100 + 420);
+    assert_eq!(part(".1", json!({ "from": middle })).await, 420, "of the second half and behind it");
     assert_eq!(part(".69", json!({})).await, 1 + 10);
     assert_eq!(part(".69", json!({ "from": middle })).await, 0);
     assert_eq!(part(".10", json!({ "from": middle })).await, 100);
