@@ -54,6 +54,8 @@ pub struct Parts {
     pub mailer: Mailer,
     /// Rung after a commit that leaves mail to be sent.
     pub mail_waiting: Notify,
+    /// Rung when addresses are left to be indexed.
+    pub addresses_waiting: Notify,
     /// Rung after a commit that leaves a wish for a reset to be looked at.
     pub resets_waiting: Notify,
     /// Posts events to the endpoints of tenants.
@@ -99,6 +101,7 @@ impl App {
             hasher,
             mailer,
             mail_waiting: Notify::new(),
+            addresses_waiting: Notify::new(),
             resets_waiting: Notify::new(),
             webhooks,
             webhooks_waiting: Notify::new(),

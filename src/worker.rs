@@ -53,7 +53,10 @@ pub const TASKS: &[Task] = &[
     },
     every(60, "expire-invitations", |app| Box::pin(expire(app))),
     every(60, "expire-resets", |app| Box::pin(expire_resets(app))),
-    every(60, "index-addresses", |app| Box::pin(index_addresses(app))),
+    Task {
+        rung_by: Some(|app| &app.addresses_waiting),
+        ..every(60, "index-addresses", |app| Box::pin(index_addresses(app)))
+    },
     every(3_600, "erase-tenants", |app| Box::pin(erase(app))),
     every(10, "seal-events", |app| Box::pin(seal_events(app))),
     every(1, "feed-webhooks", |app| Box::pin(feed_webhooks(app))),

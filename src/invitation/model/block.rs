@@ -1,7 +1,7 @@
 //! Rows of `search_block`: the addresses of a tenant's older invitations, a few hundred in a row, in the order in which they were made.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::{IntoActiveModel as _, QueryOrder, Statement, Value};
+use sea_orm::{IntoActiveModel as _, QueryOrder, QuerySelect};
 
 use super::search::{Made, padded};
 use crate::clock::Instant;
@@ -72,28 +72,21 @@ pub(in crate::invitation) async fn numbered(
     blocks.order_by_asc(Column::Number).all(db).await
 }
 
-/// The first and the last of the blocks of a tenant that can hold invitations that were made in a time; the first is `None` where there is
-/// no such block, the last where all later ones can.
-pub(in crate::invitation) async fn between(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    (from, to): (Option<Instant>, Option<Instant>),
-) -> Result<(Option<i32>, Option<i32>), DbErr> {
-    let statement = Statement::from_sql_and_values(
-        db.get_database_backend(),
-        "SELECT (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at >= $2
-                  ORDER BY last_created_at, number LIMIT 1) AS first,
-                (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at > $3
-                  ORDER BY last_created_at, number LIMIT 1) AS last",
-        [Value::from(tenant), Value::from(from.unwrap_or_default()), Value::from(to)],
-    );
-    let Some(row) = db.query_one_raw(statement).await? else { return Ok((None, None)) };
-    Ok((row.try_get("", "first")?, row.try_get("", "last")?))
-}
-
 /// Writes a block.
 pub(super) async fn insert(db: &impl ConnectionTrait, block: Model) -> Result<(), DbErr> {
     Entity::insert(block.into_active_model()).exec_without_returning(db).await.map(drop)
+}
+
+/// The lowest number that a block of a tenant has.
+pub(super) async fn lowest(db: &impl ConnectionTrait, tenant: TenantId) -> Result<Option<i32>, DbErr> {
+    let numbers = Entity::find().select_only().column(Column::Number).filter(Column::TenantId.eq(tenant));
+    numbers.order_by_asc(Column::Number).into_tuple().one(db).await
+}
+
+/// Deletes the blocks of a tenant whose numbers are lower than this one.
+pub(super) async fn forget(db: &impl ConnectionTrait, tenant: TenantId, below: i32) -> Result<(), DbErr> {
+    let old = Entity::delete_many().filter(Column::TenantId.eq(tenant)).filter(Column::Number.lt(below));
+    old.exec(db).await.map(drop)
 }
 
 /// Deletes every block of a tenant.

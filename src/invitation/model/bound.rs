@@ -10,6 +10,7 @@ use sea_orm::{ActiveValue::Set, DbBackend, QueryResult, QueryTrait as _, Stateme
 
 use crate::clock::Instant;
 use crate::id::{InvitationId, TenantId};
+use crate::invitation::model::search::ROWS;
 use crate::invitation::model::{self, InvitationStatus};
 
 /// The bound of one tenant; a tenant without one has none that are pending.
@@ -34,25 +35,28 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A statement that raises the bound of a tenant by so many invitations, none of which was made before `since`. Where one may have its place
-/// among those that are in blocks, these are not to be relied on any more.
+/// A statement that raises the bound of a tenant by so many invitations. Those that are new were made at `made` or later: where one may have
+/// its place among those that are in blocks, these are not to be relied on any more, and are to be laid anew.
 pub(in crate::invitation) fn raising(
     tenant: TenantId,
     by: u32,
-    since: Instant,
+    made: Option<Instant>,
     backend: DbBackend,
 ) -> Statement {
     let by = i64::from(by);
     let known = |column| Expr::col((Entity, column));
-    let until = Expr::case(known(Column::IndexedUntil).gte(since), Option::<Instant>::None)
-        .finally(known(Column::IndexedUntil));
-    let raised = OnConflict::column(Column::TenantId)
-        .value(Column::AtMost, known(Column::AtMost).add(by))
-        .value(Column::Unindexed, known(Column::Unindexed).add(by))
-        .value(Column::IndexedUntil, until)
-        .to_owned();
-    let fresh =
-        ActiveModel { tenant_id: Set(tenant), at_most: Set(by), unindexed: Set(by), ..Default::default() };
+    let mut raised = OnConflict::column(Column::TenantId);
+    raised.value(Column::AtMost, known(Column::AtMost).add(by));
+    let mut fresh = ActiveModel { tenant_id: Set(tenant), at_most: Set(by), ..Default::default() };
+    if let Some(made) = made {
+        let misplaced = || known(Column::IndexedUntil).gte(made);
+        let until = Expr::case(misplaced(), Option::<Instant>::None).finally(known(Column::IndexedUntil));
+        let in_blocks = known(Column::Blocks).mul(i64::try_from(ROWS).unwrap_or(i64::MAX));
+        let unindexed = Expr::case(misplaced(), in_blocks).finally(0_i64);
+        raised.value(Column::Unindexed, known(Column::Unindexed).add(by).add(unindexed));
+        raised.value(Column::IndexedUntil, until);
+        fresh.unindexed = Set(by);
+    }
     Entity::insert(fresh).on_conflict(raised).build(backend)
 }
 
@@ -74,9 +78,9 @@ pub(in crate::invitation) async fn raise(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     by: u32,
-    since: Instant,
+    made: Option<Instant>,
 ) -> Result<(), DbErr> {
-    db.execute_raw(raising(tenant, by, since, db.get_database_backend())).await.map(drop)
+    db.execute_raw(raising(tenant, by, made, db.get_database_backend())).await.map(drop)
 }
 
 /// Counts what is pending of a tenant and makes that its bound, for who has raised it in the same transaction: nobody else has then

@@ -267,8 +267,9 @@ pub(super) async fn pending_of_tenant(
 }
 
 pub(super) async fn erase(db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
-    search::erase(db, tenant).await?;
+    // A task that lays blocks holds the bound meanwhile, and finds none afterwards.
     bound::erase(db, tenant).await?;
+    search::erase(db, tenant).await?;
     Entity::delete_many().filter(Column::TenantId.eq(tenant)).exec(db).await.map(drop)
 }
 

@@ -14,7 +14,7 @@ use super::{block, bound, listing, scoped, trigram};
 use crate::clock::Instant;
 use crate::id::{InvitationId, TenantId, TypedId as _};
 
-pub(in crate::invitation) use super::block::{ROWS, between, numbered};
+pub(in crate::invitation) use super::block::{ROWS, numbered};
 
 /// The last invitation that is in a block, in the order in which they are made.
 pub(in crate::invitation) type Edge = (Instant, InvitationId);
@@ -53,39 +53,50 @@ pub(in crate::invitation) struct Candidates {
     pub(in crate::invitation) few: bool,
 }
 
-/// Where a text can be in a tenant's addresses; `None` where only reading all of them tells.
+/// Where a text can be in addresses of a tenant's invitations that were made in a time; `None` where only reading all of them tells. One
+/// statement says it, so that it is of one moment.
 pub(in crate::invitation) async fn candidates(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     text: &str,
+    (from, to): (Option<Instant>, Option<Instant>),
 ) -> Result<Option<Candidates>, DbErr> {
     let sought = trigram::sought(text);
     if sought.is_empty() {
         return Ok(None);
     }
     let padded = padded(&sought.iter().copied().collect::<Vec<_>>());
-    let places: Vec<String> = (2..padded.len() + 2).map(|place| format!("${place}")).collect();
-    let statement = Statement::from_sql_and_values(
-        db.get_database_backend(),
-        format!(
-            "SELECT p.indexed_until, p.indexed_id, p.blocks AS laid, t.span, t.blocks
-               FROM pending_bound p
-               LEFT JOIN search_trigram t ON t.tenant_id = p.tenant_id AND t.trigram IN ({})
-              WHERE p.tenant_id = $1 AND p.indexed_until IS NOT NULL",
-            places.join(", ")
-        ),
-        std::iter::once(Value::from(tenant)).chain(padded.into_iter().map(Value::from)),
+    let places: Vec<String> = (4..padded.len() + 4).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT p.indexed_until, p.indexed_id, p.blocks AS next, t.span, t.blocks,
+                (SELECT number FROM search_block WHERE tenant_id = $1 ORDER BY number LIMIT 1) AS lowest,
+                (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at >= $2
+                  ORDER BY last_created_at, number LIMIT 1) AS earliest,
+                (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at > $3
+                  ORDER BY last_created_at, number LIMIT 1) AS latest
+           FROM pending_bound p
+           LEFT JOIN search_trigram t ON t.tenant_id = p.tenant_id AND t.trigram IN ({})
+          WHERE p.tenant_id = $1 AND p.indexed_until IS NOT NULL",
+        places.join(", ")
     );
+    let values = [Value::from(tenant), Value::from(from.unwrap_or_default()), Value::from(to)];
+    let values = values.into_iter().chain(padded.into_iter().map(Value::from));
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let rows = db.query_all_raw(statement).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let edge = (first.try_get("", "indexed_until")?, first.try_get("", "indexed_id")?);
+    let number = |name: &str| first.try_get::<Option<i32>>("", name);
+    let (earliest, latest) = (number("earliest")?, number("latest")?);
+    let laid = first.try_get::<i32>("", "next")? - number("lowest")?.unwrap_or_default();
     let mut common = trigram::Common::default();
     for row in &rows {
         common.read(row)?;
     }
-    let blocks = common.numbers(sought.len());
-    let laid: i32 = first.try_get("", "laid")?;
+    let mut blocks = common.numbers(sought.len());
     let few = i32::try_from(blocks.len()).is_ok_and(|found| found <= laid / 8);
+    // No block ends after the time has begun, or none after it has ended.
+    blocks.retain(|number| earliest.is_some_and(|earliest| earliest <= *number));
+    blocks.retain(|number| latest.is_none_or(|latest| *number <= latest));
     Ok(Some(Candidates { edge, blocks, few }))
 }
 
@@ -133,8 +144,8 @@ pub(in crate::invitation) async fn unindexed_all_tenants(
     tenants.filter(bound::Column::Unindexed.gte(least).or(anew)).into_tuple().all(db).await
 }
 
-/// How far a tenant's invitations are in blocks; nobody else lays any, or makes an invitation, until the transaction ends. What was laid and
-/// is good for nothing any more is deleted. `None` for a tenant that never had an invitation.
+/// How far a tenant's invitations are in blocks; nobody else lays any, or makes an invitation, until the transaction ends. `None` for a tenant
+/// that never had an invitation.
 pub(in crate::invitation) async fn progress(
     db: &impl ConnectionTrait,
     tenant: TenantId,
@@ -144,12 +155,8 @@ pub(in crate::invitation) async fn progress(
         DbBackend::Sqlite => row,
         _ => row.lock(LockType::Update),
     };
-    let Some(known) = row.one(db).await? else { return Ok(None) };
-    let edge = known.indexed_until.zip(known.indexed_id);
-    if edge.is_none() {
-        erase(db, tenant).await?;
-    }
-    Ok(Some(Progress { known, edge }))
+    let known = row.one(db).await?;
+    Ok(known.map(|known| Progress { edge: known.indexed_until.zip(known.indexed_id), known }))
 }
 
 /// How far a tenant's invitations are in blocks.
@@ -160,6 +167,19 @@ pub(in crate::invitation) struct Progress {
 }
 
 impl Progress {
+    /// Deletes blocks that are not to be relied on, a span of them at a time; `false` where there are none.
+    pub(in crate::invitation) async fn forget(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+        let tenant = self.known.tenant_id;
+        if self.edge.is_some() {
+            return Ok(false);
+        }
+        let Some(lowest) = block::lowest(db, tenant).await? else { return Ok(false) };
+        let span = lowest / trigram::SPAN;
+        trigram::forget(db, tenant, span).await?;
+        block::forget(db, tenant, (span + 1) * trigram::SPAN).await?;
+        Ok(true)
+    }
+
     /// The invitations that follow, as many as a block has, or fewer.
     pub(in crate::invitation) async fn next(&self, db: &impl ConnectionTrait) -> Result<Vec<Made>, DbErr> {
         let most = u64::try_from(ROWS).unwrap_or(u64::MAX);

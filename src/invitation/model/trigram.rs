@@ -11,7 +11,7 @@ use crate::db;
 use crate::id::TenantId;
 
 /// Blocks that one row speaks of.
-const SPAN: i32 = 1_024;
+pub(super) const SPAN: i32 = 1_024;
 /// Trigrams of a text that are looked for; more would hardly leave fewer blocks.
 const MOST: usize = 16;
 
@@ -127,6 +127,12 @@ pub(super) async fn record(
         Entity::insert_many(rows).on_conflict(replaced).exec_without_returning(db).await?;
     }
     Ok(())
+}
+
+/// Deletes what is known of a span of a tenant's blocks.
+pub(super) async fn forget(db: &impl ConnectionTrait, tenant: TenantId, span: i32) -> Result<(), DbErr> {
+    let old = Entity::delete_many().filter(Column::TenantId.eq(tenant)).filter(Column::Span.eq(span));
+    old.exec(db).await.map(drop)
 }
 
 /// Deletes what is known of a tenant's blocks.

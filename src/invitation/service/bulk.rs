@@ -351,8 +351,8 @@ async fn insert(
     for (row, mail) in rows.iter_mut().zip(mails) {
         row.outbox_id = Some(mail);
     }
-    let since = rows.iter().map(|row| row.created_at).min().unwrap_or_default();
-    model::raise(db, tenant, u32::try_from(rows.len()).unwrap_or(u32::MAX), since).await?;
+    let made = rows.iter().map(|row| row.created_at).min();
+    model::raise(db, tenant, u32::try_from(rows.len()).unwrap_or(u32::MAX), made).await?;
     model::insert_many(db, rows.clone()).await?;
     let facts = rows.iter().zip(candidates).map(|(row, candidate)| created(row, &candidate.role)).collect();
     event::service::record_many(app, db, actor, facts).await?;

@@ -233,7 +233,7 @@ impl Ready {
         let mut invitation = draft(app, actor, role.tenant_id, checked, role);
         for (statement, column) in [
             (counted.reservation.counting(backend), Reservation::RETURNED),
-            (model::raising(role.tenant_id, 1, invitation.created_at, backend), model::AT_MOST),
+            (model::raising(role.tenant_id, 1, Some(invitation.created_at), backend), model::AT_MOST),
         ] {
             if answering { batch.push_answering(statement, column) } else { batch.push(statement) }
         }

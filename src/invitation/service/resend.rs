@@ -77,7 +77,7 @@ pub async fn resend(app: &App, actor: &Actor, id: InvitationId) -> Result<Model,
         make_room(app, &txn, actor, &row, &email).await?;
     }
     // A live one as well: by another clock it may have run out, and have been left out where what is pending was counted.
-    model::raise(&txn, row.tenant_id, 1, now).await?;
+    model::raise(&txn, row.tenant_id, 1, None).await?;
     outbox::service::suppress(&txn, old_mail).await?;
     let generation = row.generation + 1;
     let expires_at = now + TimeDelta::seconds(row.lifetime_seconds);

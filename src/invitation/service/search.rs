@@ -39,12 +39,19 @@ impl Sought<'_> {
     /// One page and one row more, in the order of reading, and how many rows there are in all pages where that is asked for.
     pub(super) async fn read(self, db: &impl ConnectionTrait, total: bool) -> Result<(Vec<Row>, u64)> {
         let text = self.conditions.email_contains.as_deref().unwrap_or_default();
-        let found = match search::candidates(db, self.tenant, text).await? {
-            Some(candidates) => Search { sought: self, text, candidates }.read(db, total).await?,
-            None => None,
+        let walking = !total && self.order.0 == SortBy::CreatedAt;
+        let made = if walking { self.made() } else { self.conditions.created };
+        let Some(candidates) = search::candidates(db, self.tenant, text, made).await? else {
+            return self.read_in_order(db, total).await;
         };
-        match found {
-            Some(found) => Ok(found),
+        let search = Search { sought: self, text, candidates };
+        let all = if walking { None } else { search.all(db).await? };
+        if let Some(ids) = all {
+            return search.read_among(db, ids, total).await;
+        }
+        let walked = if self.order.0 == SortBy::CreatedAt { search.walk(db).await? } else { None };
+        match walked {
+            Some(rows) => Ok((rows, self.count(db, self.conditions, total).await?)),
             None => self.read_in_order(db, total).await,
         }
     }
@@ -55,11 +62,16 @@ impl Sought<'_> {
         db: &impl ConnectionTrait,
         total: bool,
     ) -> Result<(Vec<Row>, u64)> {
-        let total = match total {
-            true => model::count(db, self.tenant, self.conditions, self.now).await?,
-            false => 0,
-        };
+        let total = self.count(db, self.conditions, total).await?;
         Ok((self.rows(db, self.conditions).await?, total))
+    }
+
+    /// How many rows there are in all pages; 0 when nobody asked.
+    async fn count(&self, db: &impl ConnectionTrait, conditions: &Where, asked: bool) -> Result<u64> {
+        if !asked {
+            return Ok(0);
+        }
+        Ok(model::count(db, self.tenant, conditions, self.now).await?)
     }
 
     async fn rows(&self, db: &impl ConnectionTrait, conditions: &Where) -> Result<Vec<Row>> {
@@ -99,19 +111,19 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// As [`Sought::read`]; `None` where everything is to be read in order.
-    async fn read(self, db: &impl ConnectionTrait, total: bool) -> Result<Option<(Vec<Row>, u64)>> {
-        if !total && self.sought.order.0 == SortBy::CreatedAt {
-            return Ok(self.walk(db).await?.map(|rows| (rows, 0)));
-        }
-        let Some(ids) = self.all(db).await? else { return Ok(None) };
+    /// One page of what was found, and how many of it there are in all pages where that is asked for.
+    async fn read_among(
+        &self,
+        db: &impl ConnectionTrait,
+        ids: Vec<InvitationId>,
+        total: bool,
+    ) -> Result<(Vec<Row>, u64)> {
         if ids.is_empty() {
-            return Ok(Some((Vec::new(), 0)));
+            return Ok((Vec::new(), 0));
         }
         let conditions = self.among(ids);
-        let Sought { tenant, now, .. } = self.sought;
-        let total = if total { model::count(db, tenant, &conditions, now).await? } else { 0 };
-        Ok(Some((self.sought.rows(db, &conditions).await?, total)))
+        let total = self.sought.count(db, &conditions, total).await?;
+        Ok((self.sought.rows(db, &conditions).await?, total))
     }
 
     fn among(&self, ids: Vec<InvitationId>) -> Where {
@@ -120,12 +132,11 @@ impl Search<'_> {
 
     /// Every invitation whose address holds the text, and that was made when the list says; `None` where they are many.
     async fn all(&self, db: &impl ConnectionTrait) -> Result<Option<Vec<InvitationId>>> {
-        let blocks = self.blocks(db).await?;
-        if blocks.len() > BLOCKS_MOST {
+        if self.candidates.blocks.len() > BLOCKS_MOST {
             return Ok(None);
         }
-        let mut ids = self.behind(db, MOST + 1).await?;
-        for blocks in blocks.chunks(BLOCKS) {
+        let mut ids = self.behind(db, self.sought.conditions.created, MOST + 1).await?;
+        for blocks in self.candidates.blocks.chunks(BLOCKS) {
             if ids.len() > MOST {
                 break;
             }
@@ -142,7 +153,7 @@ impl Search<'_> {
         if latest_first && !walk.take_behind(db).await? {
             return Ok(None);
         }
-        let mut blocks = if walk.is_full() { Vec::new() } else { self.blocks(db).await? };
+        let mut blocks = self.candidates.blocks.clone();
         if latest_first {
             blocks.reverse();
         }
@@ -167,22 +178,16 @@ impl Search<'_> {
         walk.end(db).await
     }
 
-    /// Numbers of the blocks that can hold what the list shows, in order.
-    async fn blocks(&self, db: &impl ConnectionTrait) -> Result<Vec<i32>> {
-        let mut blocks = self.candidates.blocks.clone();
-        let made = self.sought.made();
-        if !blocks.is_empty() && made != (None, None) {
-            let (first, last) = search::between(db, self.sought.tenant, made).await?;
-            blocks.retain(|number| first.is_some_and(|first| first <= *number));
-            blocks.retain(|number| last.is_none_or(|last| *number <= last));
-        }
-        Ok(blocks)
-    }
-
-    /// What the addresses behind all blocks hold, so much of it at the most, in the order in which it was made as the list reads it.
-    async fn behind(&self, db: &impl ConnectionTrait, most: usize) -> Result<Vec<InvitationId>> {
+    /// What the addresses behind all blocks hold of what was made in a time, so much of it at the most, in the order in which it was made as
+    /// the list reads it.
+    async fn behind(
+        &self,
+        db: &impl ConnectionTrait,
+        made: (Option<Instant>, Option<Instant>),
+        most: usize,
+    ) -> Result<Vec<InvitationId>> {
         let how = (self.sought.latest_first(), u64::try_from(most).unwrap_or(u64::MAX));
-        let (edge, made) = (self.candidates.edge, self.sought.made());
+        let edge = self.candidates.edge;
         Ok(search::behind(db, self.sought.tenant, edge, self.text, made, how).await?)
     }
 
@@ -245,25 +250,28 @@ impl<'a> Walk<'a> {
 
     /// Goes on with what is behind all blocks, first with as much as fills a page by itself.
     async fn take_behind(&mut self, db: &impl ConnectionTrait) -> Result<bool> {
-        let first = self.search.behind(db, self.wanted).await?;
-        if !self.take(db, first.clone()).await? {
+        let made = self.search.sought.made();
+        let first = self.search.behind(db, made, self.wanted).await?;
+        let (taken, last) = (first.len(), first.last().copied());
+        if !self.take(db, first).await? {
             return Ok(false);
         }
-        if first.len() < self.wanted || self.is_full() {
+        if taken < self.wanted || self.is_full() {
             return Ok(true);
         }
-        let mut ids = self.search.behind(db, MOST + 1).await?;
-        let known = ids.len() <= MOST;
-        // What was made meanwhile stands before it.
-        ids.retain(|id| !first.contains(id));
-        Ok(known && self.take(db, ids).await?)
+        // What was made meanwhile may stand before it, and belongs to whoever asks later.
+        let mut ids = self.search.behind(db, made, MOST + 1).await?;
+        let known = ids.iter().position(|id| Some(*id) == last);
+        let Some(known) = known.filter(|_| ids.len() <= MOST) else { return Ok(false) };
+        let rest = ids.split_off(known + 1);
+        self.take(db, rest).await
     }
 
     /// Reads the rows of what holds the text, as far as the list shows them.
     async fn look(&mut self, db: &impl ConnectionTrait) -> Result<bool> {
         self.looked += self.ids.len();
         self.least = self.least.saturating_mul(2).max(self.wanted);
-        if self.looked > MOST {
+        if self.looked > MOST.max(self.wanted.saturating_mul(2)) {
             return Ok(false);
         }
         let conditions = self.search.among(std::mem::take(&mut self.ids));
