@@ -49,8 +49,6 @@ pub(in crate::invitation) struct Candidates {
     pub(in crate::invitation) edge: Edge,
     /// Numbers of the blocks that may hold it, in order.
     pub(in crate::invitation) blocks: Vec<i32>,
-    /// Whether most blocks cannot.
-    pub(in crate::invitation) few: bool,
 }
 
 /// Where a text can be in addresses of a tenant's invitations that were made in a time; `None` where only reading all of them tells. One
@@ -68,8 +66,7 @@ pub(in crate::invitation) async fn candidates(
     let padded = padded(&sought.iter().copied().collect::<Vec<_>>());
     let places: Vec<String> = (4..padded.len() + 4).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "SELECT p.indexed_until, p.indexed_id, p.blocks AS next, t.span, t.blocks,
-                (SELECT number FROM search_block WHERE tenant_id = $1 ORDER BY number LIMIT 1) AS lowest,
+        "SELECT p.indexed_until, p.indexed_id, t.span, t.blocks,
                 (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at >= $2
                   ORDER BY last_created_at, number LIMIT 1) AS earliest,
                 (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at > $3
@@ -87,17 +84,15 @@ pub(in crate::invitation) async fn candidates(
     let edge = (first.try_get("", "indexed_until")?, first.try_get("", "indexed_id")?);
     let number = |name: &str| first.try_get::<Option<i32>>("", name);
     let (earliest, latest) = (number("earliest")?, number("latest")?);
-    let laid = first.try_get::<i32>("", "next")? - number("lowest")?.unwrap_or_default();
     let mut common = trigram::Common::default();
     for row in &rows {
         common.read(row)?;
     }
     let mut blocks = common.numbers(sought.len());
-    let few = i32::try_from(blocks.len()).is_ok_and(|found| found <= laid / 8);
     // No block ends after the time has begun, or none after it has ended.
     blocks.retain(|number| earliest.is_some_and(|earliest| earliest <= *number));
     blocks.retain(|number| latest.is_none_or(|latest| *number <= latest));
-    Ok(Some(Candidates { edge, blocks, few }))
+    Ok(Some(Candidates { edge, blocks }))
 }
 
 /// Invitations behind an edge whose addresses hold a text and that were made in a time, so many at the most.

@@ -18,6 +18,8 @@ use crate::page::{Cursor, Page, SortKey};
 const MOST: usize = 1_000;
 /// Blocks that one statement reads.
 const BLOCKS: usize = 32;
+/// So many are few.
+const FEW: usize = 16;
 /// Blocks that are read where all that can hold a text are to be looked through.
 const BLOCKS_MOST: usize = 256;
 
@@ -157,8 +159,8 @@ impl Search<'_> {
         if latest_first {
             blocks.reverse();
         }
-        // Where most blocks are like these a few of them fill the page.
-        let (mut rest, mut most) = (blocks.as_slice(), if self.candidates.few { BLOCKS } else { 2 });
+        // A few of many fill the page, as a rule; a few in all are read at once.
+        let (mut rest, mut most) = (blocks.as_slice(), if blocks.len() <= FEW { FEW } else { 2 });
         while !rest.is_empty() && !walk.is_full() {
             let (next, others) = rest.split_at(most.min(rest.len()));
             (rest, most) = (others, (most * 2).min(BLOCKS));
