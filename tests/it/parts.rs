@@ -172,7 +172,7 @@ async fn an_invitation_whose_place_is_among_blocks_is_found_at_once() {
 #[tokio::test]
 async fn one_that_is_sent_again_leaves_blocks_as_they_are() {
     let (app, mut owner) = indexed().await;
-    let unindexed = "SELECT SUM(unindexed) FROM pending_bound";
+    let unindexed = "SELECT CAST(SUM(unindexed) AS bigint) FROM pending_bound";
     let before = app.number(unindexed).await;
     app.advance(TimeDelta::seconds(-180));
     owner.renew().await;
