@@ -24,13 +24,7 @@ pub(in crate::invitation) type Edge = (Instant, InvitationId);
 pub(in crate::invitation) struct Made {
     pub(super) id: InvitationId,
     pub(super) email_norm: String,
-    pub(super) created_at: Instant,
-}
-
-impl Made {
-    pub(in crate::invitation) fn created_at(&self) -> Instant {
-        self.created_at
-    }
+    pub(in crate::invitation) created_at: Instant,
 }
 
 /// Values with the last repeated, so that a statement has one of few lengths and is compiled once for each.

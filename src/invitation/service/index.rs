@@ -66,7 +66,7 @@ async fn step(app: &App, tenant: TenantId) -> Result<Step> {
         txn.commit().await?;
         return Ok(Step::Nothing);
     }
-    if rows.last().is_some_and(|last| last.created_at() > settled) {
+    if rows.last().is_some_and(|last| last.created_at > settled) {
         return Ok(Step::Nothing);
     }
     progress.lay(&txn, &rows).await?;

@@ -18,7 +18,7 @@ use crate::page::{Cursor, Page, SortKey};
 const MOST: usize = 1_000;
 /// Blocks that one statement reads.
 const BLOCKS: usize = 32;
-/// So many are few.
+/// Blocks that are read at once where no more can hold a text.
 const FEW: usize = 16;
 /// Blocks that are read where all that can hold a text are to be looked through.
 const BLOCKS_MOST: usize = 256;
