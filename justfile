@@ -33,9 +33,9 @@ e2e:
 bench *PARTS:
     cargo bench --bench load -- {{PARTS}}
 
-# Measure among ten million invitations and write docs/SCALE.md; half an hour, 40 GB of disk.
-scale:
-    cargo bench --bench load -- scale
+# Measure among ten million invitations and write docs/SCALE.md; half an hour, 40 GB of disk. `just scale 100` tries it with a hundredth.
+scale OF="1":
+    cargo bench --bench load -- scale {{OF}}
 
 # Everything that has to pass.
 ci:

@@ -51,10 +51,12 @@ const POSTGRES: Words = Words {
 };
 
 impl Words {
-    /// Everything that is filled in, in the order in which the rows refer to each other.
-    fn statements(&self) -> Vec<String> {
+    /// Everything that is filled in, or one part of so many of it, in the order in which the rows refer to each other.
+    fn statements(&self, of: u64) -> Vec<String> {
         let Self { numbers, id, before, no } = self;
-        let tenants = numbers(TENANTS - 1);
+        let (others, users) = (TENANTS / of - 1, USERS / of);
+        let (one, all) = (INVITATIONS.0 / of, INVITATIONS.1 / of);
+        let tenants = numbers(others);
         let (tenant, user) = (id("1", "i"), id("3", "i"));
         let invitations = |tenant: &str, kind: &str, most: u64| {
             // Most have an end: a tenant has a thousand pending ones at the most.
@@ -83,18 +85,18 @@ impl Words {
                 "INSERT INTO \"user\" SELECT {user}, 'user' || i || '@scale.test', 'user' || i || '@scale.test', NULL, 'User', NULL,
                    {no}, s.status, NULL, NULL, s.created_at
                    FROM (SELECT * FROM \"user\" ORDER BY id LIMIT 1) s, {}",
-                numbers(USERS)
+                numbers(users)
             ),
             format!(
                 "INSERT INTO membership SELECT {}, {}, {user}, {}, s.status, s.joined_at, NULL
                    FROM (SELECT * FROM membership ORDER BY id LIMIT 1) s, {}",
                 id("4", "i"),
-                id("1", &format!("1 + i % {}", TENANTS - 1)),
-                id("2", &format!("1 + i % {}", TENANTS - 1)),
-                numbers(USERS)
+                id("1", &format!("1 + i % {others}")),
+                id("2", &format!("1 + i % {others}")),
+                numbers(users)
             ),
-            invitations("s.tenant_id", "5", INVITATIONS.0),
-            invitations(&id("1", &format!("1 + i / {}", INVITATIONS.1 / (TENANTS - 1) + 1)), "6", INVITATIONS.1),
+            invitations("s.tenant_id", "5", one),
+            invitations(&id("1", &format!("1 + i / {}", all / others + 1)), "6", all),
             "INSERT INTO pending_bound (tenant_id, at_most, unindexed)
              SELECT tenant_id, SUM(CASE status WHEN 'pending' THEN 1 ELSE 0 END), COUNT(*) FROM invitation WHERE true GROUP BY tenant_id
                  ON CONFLICT (tenant_id) DO UPDATE SET at_most = excluded.at_most, unindexed = excluded.unindexed"
@@ -103,26 +105,26 @@ impl Words {
     }
 }
 
-async fn fill_sqlite(folder: &Path) {
+async fn fill_sqlite(folder: &Path, of: u64) {
     let options = SqliteConnectOptions::new()
         .filename(folder.join("data/guestlist.db"))
         .synchronous(SqliteSynchronous::Off)
         .foreign_keys(false)
         .pragma("cache_size", "-4000000");
     let pool = SqlitePool::connect_with(options).await.expect("it opens");
-    for statement in SQLITE.statements() {
+    for statement in SQLITE.statements(of) {
         sqlx::query(AssertSqlSafe(statement)).execute(&pool).await.expect("it is filled");
     }
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await.expect("it is written");
     pool.close().await;
 }
 
-async fn fill_postgres(url: &str) {
+async fn fill_postgres(url: &str, of: u64) {
     let pool = PgPool::connect(url).await.expect("it opens");
     let mut connection = pool.acquire().await.expect("a connection");
     // What the rows refer to is there; looking at it ten million times is not what is measured.
     sqlx::query("SET session_replication_role = replica").execute(&mut *connection).await.expect("it is set");
-    for statement in POSTGRES.statements() {
+    for statement in POSTGRES.statements(of) {
         sqlx::query(AssertSqlSafe(statement)).execute(&mut *connection).await.expect("it is filled");
     }
     sqlx::query("VACUUM ANALYZE").execute(&mut *connection).await.expect("it is tidy");
@@ -180,13 +182,13 @@ async fn index(folder: &Path, database: Option<&str>) {
     }
 }
 
-async fn both(report: &mut Report, name: &str, folder: &Path, database: Option<&str>) {
+async fn both(report: &mut Report, name: &str, folder: &Path, database: Option<&str>, of: u64) {
     administrator(folder, database);
     seed(&Server::guestlist(folder, database, OPEN)).await;
     let small = asked(folder, database).await;
     match database {
-        None => fill_sqlite(folder).await,
-        Some(url) => fill_postgres(url).await,
+        None => fill_sqlite(folder, of).await,
+        Some(url) => fill_postgres(url, of).await,
     }
     index(folder, database).await;
     let large = asked(folder, database).await;
@@ -195,16 +197,16 @@ async fn both(report: &mut Report, name: &str, folder: &Path, database: Option<&
     }
 }
 
-/// Both databases, one after the other.
-pub async fn measure(report: &mut Report) {
+/// Both databases, one after the other, with one part of so many of all rows.
+pub async fn measure(report: &mut Report, of: u64) {
     {
         let folder = tempfile::tempdir().expect("a folder");
-        both(report, "SQLite", folder.path(), None).await;
+        both(report, "SQLite", folder.path(), None, of).await;
     }
     let Some(programs) = programs() else { return };
     let cluster = Cluster::start(&programs, true);
     let url = format!("{}/postgres", cluster.url);
     crate::rows::answers(&url).await;
     let folder = tempfile::tempdir().expect("a folder");
-    both(report, "PostgreSQL", folder.path(), Some(&url)).await;
+    both(report, "PostgreSQL", folder.path(), Some(&url), of).await;
 }
