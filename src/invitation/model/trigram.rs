@@ -92,41 +92,62 @@ impl Common {
     }
 }
 
-/// Records that a block holds the trigrams of some addresses. Nobody else writes those of this tenant meanwhile.
-pub(super) async fn record(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    number: i32,
-    addresses: impl Iterator<Item = &str>,
-) -> Result<(), DbErr> {
-    let (span, byte, bit) = place(number);
-    let trigrams: Vec<i32> = addresses.flat_map(of).collect::<BTreeSet<_>>().into_iter().collect();
-    for trigrams in trigrams.chunks(db::ROWS) {
-        let known = Entity::find()
-            .select_only()
-            .columns([Column::Trigram, Column::Blocks])
-            .filter(Column::TenantId.eq(tenant))
-            .filter(Column::Trigram.is_in(padded(trigrams)))
-            .filter(Column::Span.eq(span));
-        let mut known: BTreeMap<i32, Vec<u8>> =
-            known.into_tuple::<(i32, Vec<u8>)>().all(db).await?.into_iter().collect();
-        let rows = trigrams.iter().map(|trigram| {
-            let mut blocks = known.remove(trigram).unwrap_or_default();
-            blocks.resize(blocks.len().max(byte + 1), 0);
-            blocks[byte] |= bit;
-            ActiveModel {
-                tenant_id: Set(tenant),
-                trigram: Set(*trigram),
-                span: Set(span),
-                blocks: Set(blocks),
-            }
-        });
-        let replaced = OnConflict::columns([Column::TenantId, Column::Trigram, Column::Span])
-            .update_column(Column::Blocks)
-            .to_owned();
-        Entity::insert_many(rows).on_conflict(replaced).exec_without_returning(db).await?;
+/// How many blocks from this one on are of the same span.
+pub(super) fn left(number: i32) -> u16 {
+    u16::try_from(SPAN - number.rem_euclid(SPAN)).unwrap_or(1)
+}
+
+/// Which trigrams some blocks of one span hold.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    span: i32,
+    /// For each trigram the blocks that hold it, as bytes of its row.
+    blocks: BTreeMap<i32, BTreeMap<usize, u8>>,
+}
+
+impl Held {
+    /// A block holds the trigrams of some addresses.
+    pub(super) fn add<'a>(&mut self, number: i32, addresses: impl Iterator<Item = &'a str>) {
+        let (span, byte, bit) = place(number);
+        self.span = span;
+        for trigram in addresses.flat_map(of) {
+            *self.blocks.entry(trigram).or_default().entry(byte).or_default() |= bit;
+        }
     }
-    Ok(())
+
+    /// Records it. Nobody else writes the trigrams of this tenant meanwhile.
+    pub(super) async fn record(self, db: &impl ConnectionTrait, tenant: TenantId) -> Result<(), DbErr> {
+        let held: Vec<(i32, BTreeMap<usize, u8>)> = self.blocks.into_iter().collect();
+        for held in held.chunks(db::ROWS) {
+            let trigrams: Vec<i32> = held.iter().map(|(trigram, _)| *trigram).collect();
+            let known = Entity::find()
+                .select_only()
+                .columns([Column::Trigram, Column::Blocks])
+                .filter(Column::TenantId.eq(tenant))
+                .filter(Column::Trigram.is_in(padded(&trigrams)))
+                .filter(Column::Span.eq(self.span));
+            let mut known: BTreeMap<i32, Vec<u8>> =
+                known.into_tuple::<(i32, Vec<u8>)>().all(db).await?.into_iter().collect();
+            let rows = held.iter().map(|(trigram, bytes)| {
+                let mut blocks = known.remove(trigram).unwrap_or_default();
+                for (byte, bits) in bytes {
+                    blocks.resize(blocks.len().max(byte + 1), 0);
+                    blocks[*byte] |= bits;
+                }
+                ActiveModel {
+                    tenant_id: Set(tenant),
+                    trigram: Set(*trigram),
+                    span: Set(self.span),
+                    blocks: Set(blocks),
+                }
+            });
+            let replaced = OnConflict::columns([Column::TenantId, Column::Trigram, Column::Span])
+                .update_column(Column::Blocks)
+                .to_owned();
+            Entity::insert_many(rows).on_conflict(replaced).exec_without_returning(db).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Deletes what is known of a span of a tenant's blocks.

@@ -7,17 +7,17 @@ use chrono::TimeDelta;
 use crate::app::App;
 use crate::error::Result;
 use crate::id::TenantId;
-use crate::invitation::model::search::{self, ROWS};
+use crate::invitation::model::search::{self, Made, ROWS};
 
 /// How long ago the last invitation of a block was made at the least, so that clocks that differ by less take no block back.
 const SETTLED: TimeDelta = TimeDelta::minutes(2);
 /// Steps of one run, some seconds of work: whoever stops the service waits for that.
-const STEPS: u64 = 64;
+const STEPS: u64 = 32;
 
 /// What was done for a tenant.
 enum Step {
-    /// A block was laid.
-    Laid,
+    /// So many blocks were laid.
+    Laid(u64),
     /// Blocks that were not to be relied on were deleted.
     Forgot,
     /// There are not enough invitations for a block.
@@ -37,8 +37,8 @@ pub async fn index_addresses(app: &App) -> Result<u64> {
         match step(app, tenant).await {
             Ok(Step::Nothing) => {}
             Ok(Step::Forgot) => tenants.push_back(tenant),
-            Ok(Step::Laid) => {
-                laid += 1;
+            Ok(Step::Laid(blocks)) => {
+                laid += blocks;
                 tenants.push_back(tenant);
             }
             Err(error) => failed = failed.or(Some(error)),
@@ -66,10 +66,12 @@ async fn step(app: &App, tenant: TenantId) -> Result<Step> {
         txn.commit().await?;
         return Ok(Step::Nothing);
     }
-    if rows.last().is_some_and(|last| last.created_at > settled) {
+    let is_settled = |block: &&[Made]| block.last().is_some_and(|last| last.created_at <= settled);
+    let blocks = rows.chunks_exact(ROWS).take_while(is_settled).count();
+    if blocks == 0 {
         return Ok(Step::Nothing);
     }
-    progress.lay(&txn, &rows).await?;
+    progress.lay(&txn, &rows[..blocks * ROWS]).await?;
     txn.commit().await?;
-    Ok(Step::Laid)
+    Ok(Step::Laid(blocks as u64))
 }
