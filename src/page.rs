@@ -1,5 +1,7 @@
 //! Keyset paging: a cursor names the sort key and identifier of a row, and is read back strictly.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,7 @@ pub enum SortKey {
 pub struct Cursor {
     /// Name of the order it belongs to; a cursor of another order is refused.
     #[serde(rename = "o")]
-    pub order: String,
+    pub order: Cow<'static, str>,
     /// The row's sort key.
     #[serde(rename = "k")]
     pub key: SortKey,

@@ -71,7 +71,7 @@ pub async fn measure(report: &mut Report) {
     ));
     pool.close().await;
     let cursor = guestlist::page::Cursor {
-        order: "CREATED_AT".to_owned(),
+        order: "CREATED_AT".into(),
         key: guestlist::page::SortKey::Time(deep.parse().expect("milliseconds")),
         id: uuid::Uuid::max(),
     };

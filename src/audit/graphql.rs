@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::event::service::Filter;
 use crate::event::{self, Event};
 use crate::graphql::{
-    Connection, DateTime, DateTimeRange, Edge, GqlError, GqlResult, JsonValue, RequestContext as _, Rows,
-    global, parse_optional_id,
+    AtHand, Connection, DateTime, DateTimeRange, Edge, GqlError, GqlResult, JsonValue, RequestContext as _,
+    Rows, global, parse_optional_id,
 };
 use crate::id::{self, EventId};
 use crate::page::PageArgs;
@@ -24,6 +24,8 @@ use crate::user::graphql::UserObject;
 /// An event as those see it who may.
 #[derive(Clone, Debug)]
 pub struct EventObject(pub Event);
+
+impl AtHand for EventObject {}
 
 /// Fact that was recorded when it became true; it is never changed.
 #[Object(name = "Event")]
@@ -131,7 +133,7 @@ impl AuditQuery {
             let tenant_id = parse_optional_id("tenantId", "tenant", tenant_id.as_ref())?;
             service::events(ctx.app(), ctx.actor(), tenant_id, filter, page, count).await
         };
-        let shown = |slice| Connection::new(slice, |row| event::cursor(row).encode(), EventObject);
+        let shown = |slice| Connection::new(slice, event::cursor, EventObject);
         Some(Box::pin(listed).await.map(shown).map_err(Into::into))
     }
 }
@@ -158,7 +160,7 @@ impl AuditSubscription {
         let events = Box::pin(service::follow(ctx.app(), ctx.actor(), tenant_id, after)).await?;
         Ok(events.map(|event| {
             let event = event?;
-            Ok(Some(Edge { cursor: event::cursor(&event).encode(), node: EventObject(event) }))
+            Ok(Some(Edge { cursor: event::cursor(&event), node: EventObject(event) }))
         }))
     }
 }

@@ -24,7 +24,7 @@ pub const ORDER: &str = "AT";
 /// The place of an event in a list.
 #[must_use]
 pub fn cursor(event: &Event) -> Cursor {
-    Cursor { order: ORDER.to_owned(), key: SortKey::Time(event.at.timestamp_millis()), id: event.id.uuid() }
+    Cursor { order: ORDER.into(), key: SortKey::Time(event.at.timestamp_millis()), id: event.id.uuid() }
 }
 
 macro_rules! kinds {

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Enum, ObjectType, OutputType, SimpleObject, TypeName};
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{
+    ContextSelectionSet, Enum, OutputType, Positioned, ServerResult, SimpleObject, TypeName, Value,
+};
 
-use super::written::{Written, WrittenEdges};
-use crate::page::Slice;
+use super::written::{AtHand, Written, WrittenEdges};
+use crate::page::{Cursor, Slice};
 
 /// Direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -16,6 +20,21 @@ pub enum OrderDirection {
     Desc,
 }
 
+/// Clients see a text. It is made where it is asked for.
+impl OutputType for Cursor {
+    fn type_name() -> Cow<'static, str> {
+        <String as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <String as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(Value::String(self.encode()))
+    }
+}
+
 /// Where a page stands in its list.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct PageInfo {
@@ -24,9 +43,9 @@ pub struct PageInfo {
     /// Whether rows follow this page.
     pub has_next_page: bool,
     /// Cursor of the first row; null for an empty page.
-    pub start_cursor: Option<String>,
+    pub start_cursor: Option<Cursor>,
     /// Cursor of the last row; null for an empty page.
-    pub end_cursor: Option<String>,
+    pub end_cursor: Option<Cursor>,
 }
 
 /// Row of a list with its place in it.
@@ -34,7 +53,7 @@ pub struct PageInfo {
 #[graphql(name_type)]
 pub struct Edge<T: OutputType> {
     /// Place of the row, for `after` and `before`.
-    pub cursor: String,
+    pub cursor: Cursor,
     /// Row itself.
     pub node: T,
 }
@@ -48,7 +67,7 @@ impl<T: OutputType> TypeName for Edge<T> {
 /// One page of a list.
 #[derive(Clone, Debug, SimpleObject)]
 #[graphql(name_type)]
-pub struct Connection<T: ObjectType>
+pub struct Connection<T: AtHand>
 where
     Edge<T>: OutputType,
 {
@@ -62,7 +81,7 @@ where
     pub total_count: i32,
 }
 
-impl<T: ObjectType> TypeName for Connection<T>
+impl<T: AtHand> TypeName for Connection<T>
 where
     Edge<T>: OutputType,
 {
@@ -71,12 +90,12 @@ where
     }
 }
 
-impl<T: ObjectType + Clone> Connection<T>
+impl<T: AtHand + Clone> Connection<T>
 where
     Edge<T>: OutputType,
 {
     /// Shows a page of rows; `cursor` gives a row's place and `node` its object.
-    pub fn new<R>(slice: Slice<R>, cursor: impl Fn(&R) -> String, node: impl Fn(R) -> T) -> Self {
+    pub fn new<R>(slice: Slice<R>, cursor: impl Fn(&R) -> Cursor, node: impl Fn(R) -> T) -> Self {
         let (has_previous_page, has_next_page) = (slice.has_previous, slice.has_next);
         let total_count = i32::try_from(slice.total).unwrap_or(i32::MAX);
         let edges: Vec<Edge<T>> =

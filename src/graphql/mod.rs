@@ -32,7 +32,7 @@ pub use error::{GqlError, GqlResult, UserError, settle, settle_with, show_refuse
 pub use loading::Loads;
 pub use repeated::Repeated;
 pub use scalars::{DateTime, DateTimeRange, EmailAddress, JsonValue};
-pub use written::{Plain, Writes, Written, WrittenEdges, append};
+pub use written::{AtHand, Plain, Writes, Written, WrittenEdges, append, write_object, write_value};
 
 /// Loads rows of any slice in batches; each slice implements `Loader` for its keys.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use async_graphql::parser::types::{Field, Selection};
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Pos, Positioned, ServerResult, Value};
 
-use super::written::{writes, written};
+use super::written::{AtHand, write_object, write_value, writes, written};
 
 /// An object that stands beside several rows of one list. Whatever place of the document asks it for nothing but values is answered the
 /// same each time; objects within it, and what answers with null and perhaps an error that names its place, are resolved each time.
@@ -25,6 +25,21 @@ impl<T> Repeated<T> {
     /// For the rows of one list, in one operation.
     pub fn new(object: T) -> Self {
         Self(Arc::new(Inner { object, answers: Mutex::default() }))
+    }
+}
+
+impl<T: AtHand> Repeated<T> {
+    /// Writes what the place of a field in the document is answered, where it asked before or all that it asks for is at hand; otherwise `None`,
+    /// with nothing written.
+    pub fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        let mut answers = self.0.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, answer)) = answers.iter().find(|(place, _)| *place == field.pos) {
+            return write_value(answer, text);
+        }
+        let begun = text.len();
+        write_object(&self.0.object, &field.node.selection_set.node, text)?;
+        answers.push((field.pos, Value::Binary(text[begun..].to_vec().into())));
+        Some(())
     }
 }
 

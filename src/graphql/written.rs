@@ -6,6 +6,7 @@
 //! are to be merged. What is written stands in the tree as [`Value::Binary`], which GraphQL has no other use for, and [`append`] puts
 //! it where it belongs. Everywhere else a list is resolved as any other.
 
+mod at_hand;
 mod lists;
 
 use std::io;
@@ -20,6 +21,7 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
+pub use self::at_hand::{AtHand, write_object, write_value};
 pub use self::lists::{Plain, Written, WrittenEdges};
 
 /// Beside a request whose answer is sent as JSON, and whose document merges nothing.
@@ -44,7 +46,7 @@ impl Formatter for Verbatim {
 ///
 /// # Errors
 /// None that a value or an answer of the executor can cause.
-pub fn append(text: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
+pub fn append<T: Serialize + ?Sized>(text: &mut Vec<u8>, value: &T) -> serde_json::Result<()> {
     value.serialize(&mut Serializer::with_formatter(text, Verbatim))
 }
 
@@ -134,7 +136,7 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     /// Writes an object; what waits has a place.
-    fn object<T: ObjectType>(
+    fn object<T: AtHand>(
         &mut self,
         task: &mut task::Context<'_>,
         place: Place<'a>,
@@ -143,10 +145,13 @@ impl<'a> Page<'a> {
     ) -> ServerResult<()> {
         let mut before = b'{';
         for (field, found) in &mut asked.0 {
-            self.key(before, &field.node);
+            key(before, &field.node, &mut self.text);
             before = b',';
             if field.node.name.node == "__typename" {
                 put(&mut self.text, &Value::String(T::type_name().into_owned()))?;
+                continue;
+            }
+            if object.write(field, &mut self.text).is_some() {
                 continue;
             }
             // A value that is at hand needs no place of its own; should it wait after all, it is asked for again, for it is only read. What is
@@ -179,13 +184,6 @@ impl<'a> Page<'a> {
         self.text.extend_from_slice(if before == b'{' { b"{}" } else { b"}" });
     }
 
-    /// Writes the key of a field, behind a brace or a comma. A name needs no escapes.
-    fn key(&mut self, before: u8, field: &Field) {
-        self.text.extend_from_slice(&[before, b'"']);
-        self.text.extend_from_slice(field.response_key().node.as_bytes());
-        self.text.extend_from_slice(b"\":");
-    }
-
     /// Waits for what is open and puts it where it belongs.
     async fn close(self) -> ServerResult<Value> {
         let Self { text, open } = self;
@@ -204,6 +202,13 @@ impl<'a> Page<'a> {
         whole.extend_from_slice(&text[copied..]);
         Ok(Value::Binary(whole.into()))
     }
+}
+
+/// Writes the key of a field, behind a brace or a comma. A name needs no escapes.
+fn key(before: u8, field: &Field, text: &mut Vec<u8>) {
+    text.extend_from_slice(&[before, b'"']);
+    text.extend_from_slice(field.response_key().node.as_bytes());
+    text.extend_from_slice(b"\":");
 }
 
 /// A field of an object, as the executor resolves it.

@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::{Membership, MembershipStatus, service};
 use crate::error::Error;
-use crate::graphql::{DateTime, GqlResult, RequestContext as _, Rows, global};
+use crate::graphql::{AtHand, DateTime, GqlResult, RequestContext as _, Rows, global};
 use crate::id::UserId;
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
@@ -17,6 +17,8 @@ use crate::user::graphql::UserObject;
 /// A membership as its user and the tenant's members see it.
 #[derive(Clone, Debug)]
 pub struct MembershipObject(pub Membership);
+
+impl AtHand for MembershipObject {}
 
 /// One person in one tenant, with a role.
 #[Object(name = "Membership")]

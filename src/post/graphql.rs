@@ -9,8 +9,8 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use super::service::{self, Addressed};
 use crate::error::Error;
 use crate::graphql::{
-    Connection, DateTime, EmailAddress, GqlResult, RequestContext as _, Rows, UserError, global, parse_id,
-    settle_with,
+    AtHand, Connection, DateTime, EmailAddress, GqlResult, RequestContext as _, Rows, UserError, global,
+    parse_id, settle_with,
 };
 use crate::id::{OutboxId, TenantId};
 use crate::outbox::{DeliveryState, Filter, MailKind, OutboxMail};
@@ -28,6 +28,8 @@ pub struct MailFilter {
 /// A mail; whoever makes one has checked that the viewer looks after it.
 #[derive(Clone, Debug)]
 pub struct MailObject(pub OutboxMail);
+
+impl AtHand for MailObject {}
 
 /// Mail that is or was owed, for those who look after its tenant: never its text or link.
 #[Object(name = "Mail")]
@@ -99,7 +101,7 @@ pub(crate) async fn listed(
     let filter = filter.unwrap_or_default();
     let filter = Filter { states: filter.state, kinds: filter.kind };
     let listed = Box::pin(service::mails(ctx.app(), ctx.actor(), tenant, filter, page, count)).await;
-    let shown = |slice| Connection::new(slice, |row| service::cursor(row).encode(), MailObject);
+    let shown = |slice| Connection::new(slice, service::cursor, MailObject);
     Some(listed.map(shown).map_err(Into::into))
 }
 

@@ -24,7 +24,7 @@ const COOL_DOWN: TimeDelta = TimeDelta::seconds(60);
 /// The place of a mail in a list.
 #[must_use]
 pub fn cursor(mail: &OutboxMail) -> Cursor {
-    Cursor { order: ORDER.to_owned(), key: SortKey::Text(String::new()), id: mail.id.uuid() }
+    Cursor { order: ORDER.into(), key: SortKey::Text(String::new()), id: mail.id.uuid() }
 }
 
 /// What somebody may do with the mails of a tenant, or with those of none: everything, or nothing.

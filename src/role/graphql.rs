@@ -4,17 +4,29 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use async_graphql::{ID, Object};
+use async_graphql::parser::types::Field;
+use async_graphql::{ID, Object, Positioned};
 
 use super::{Role, service};
 use crate::error::Error;
-use crate::graphql::{Rows, global};
-use crate::id::{RoleId, TenantId};
+use crate::graphql::{AtHand, Rows, global, write_value};
+use crate::id::{RoleId, TenantId, TypedId as _};
 use crate::permission::Permission;
 
 /// A role as members of its tenant see it.
 #[derive(Clone, Debug)]
 pub struct RoleObject(pub Role);
+
+impl AtHand for RoleObject {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        match field.node.name.node.as_str() {
+            "id" => write_value(&self.0.id.global(), text),
+            "key" => write_value(&self.0.key, text),
+            "name" => write_value(&self.0.name, text),
+            _ => None,
+        }
+    }
+}
 
 /// What a member is in a tenant: a set of permissions with a name.
 #[Object(name = "Role")]

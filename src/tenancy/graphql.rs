@@ -117,7 +117,7 @@ impl TenancyQuery {
         let filter = filter.unwrap_or_default();
         let filter = Filter { status: filter.status, name_contains: filter.name_contains };
         let listed = Box::pin(service::tenants(ctx.app(), ctx.actor(), filter, page, count)).await;
-        let shown = |slice| Connection::new(slice, |row| service::cursor(row).encode(), TenantObject);
+        let shown = |slice| Connection::new(slice, service::cursor, TenantObject);
         Some(listed.map(shown).map_err(Into::into))
     }
 }

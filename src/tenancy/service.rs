@@ -35,7 +35,7 @@ pub struct Change {
 /// The place of a tenant in a list.
 #[must_use]
 pub fn cursor(tenant: &Tenant) -> Cursor {
-    Cursor { order: ORDER.to_owned(), key: SortKey::Text(String::new()), id: tenant.id.uuid() }
+    Cursor { order: ORDER.into(), key: SortKey::Text(String::new()), id: tenant.id.uuid() }
 }
 
 /// One page of all tenants, oldest first; `count` asks for the total as well.

@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use async_graphql::{Context, ID, InputObject, Object, OneofObject, SimpleObject};
+use async_graphql::parser::types::Field;
+use async_graphql::{Context, ID, InputObject, Object, OneofObject, Positioned, SimpleObject};
 
 use super::{ResetPolicy, Tenant, TenantStatus, service};
 use crate::error::Error;
-use crate::graphql::{Connection, DateTime, GqlResult, RequestContext as _, Rows, global};
-use crate::id::TenantId;
+use crate::graphql::{
+    AtHand, Connection, DateTime, GqlResult, RequestContext as _, Rows, global, write_value,
+};
+use crate::id::{TenantId, TypedId as _};
 use crate::membership::graphql::MembershipObject;
-use crate::membership::{self, Membership, MembershipStatus};
+use crate::membership::{self, MembershipStatus};
 use crate::page::PageArgs;
 use crate::permission::Permission;
 use crate::post;
@@ -62,6 +65,17 @@ pub struct TenantAbilities {
 /// A tenant as its members see it; whoever makes one has checked that the viewer may.
 #[derive(Clone, Debug)]
 pub struct TenantObject(pub Tenant);
+
+impl AtHand for TenantObject {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        match field.node.name.node.as_str() {
+            "id" => write_value(&self.0.id.global(), text),
+            "slug" => write_value(&self.0.slug, text),
+            "name" => write_value(&self.0.name, text),
+            _ => None,
+        }
+    }
+}
 
 /// Organisation that people are invited to.
 #[Object(name = "Tenant")]
@@ -119,8 +133,7 @@ impl TenantObject {
         };
         let listed =
             Box::pin(membership::service::list(ctx.app(), ctx.actor(), self.0.id, filter, page, count)).await;
-        let cursor = |row: &Membership| membership::service::cursor(row).encode();
-        let shown = |slice| Connection::new(slice, cursor, MembershipObject);
+        let shown = |slice| Connection::new(slice, membership::service::cursor, MembershipObject);
         Some(listed.map(shown).map_err(Into::into))
     }
 

@@ -4,20 +4,33 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use async_graphql::{Context, ID, Object};
+use async_graphql::parser::types::Field;
+use async_graphql::{Context, ID, Object, Positioned};
 
 use super::{User, service};
 use crate::auth;
 use crate::clock::Instant;
 use crate::error::Error;
-use crate::graphql::{DateTime, EmailAddress, GqlResult, RequestContext as _, Rows, global};
-use crate::id::UserId;
+use crate::graphql::{
+    AtHand, DateTime, EmailAddress, GqlResult, RequestContext as _, Rows, global, write_value,
+};
+use crate::id::{TypedId as _, UserId};
 use crate::membership::graphql::MembershipObject;
 use crate::membership::{self, Membership};
 
 /// A user as other members of a tenant see them; whoever makes one has checked that the viewer may.
 #[derive(Clone, Debug)]
 pub struct UserObject(pub User);
+
+impl AtHand for UserObject {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        match field.node.name.node.as_str() {
+            "id" => write_value(&self.0.id.global(), text),
+            "name" => write_value(&self.0.name, text),
+            _ => None,
+        }
+    }
+}
 
 /// Person, as other members of a tenant see them.
 #[Object(name = "User")]

@@ -211,6 +211,9 @@ async fn each_field_alone_is_what_it_is_beside_all_others() {
     };
     let every: Vec<&str> = fields.iter().map(|(_, selection)| selection.as_str()).collect();
     let whole = read(&every.join(" ")).await;
+    // Two lists of one name are merged, which is left to the executor.
+    let executed = read(&format!("{} }} nodes {{ id", every.join(" "))).await;
+    assert_eq!(whole, executed);
     for (name, selection) in &fields {
         let column = |rows: Vec<Value>| rows.into_iter().map(|row| row[name].clone()).collect::<Vec<_>>();
         assert!(whole.iter().any(|row| !row[name].is_null()), "{name} is nowhere set");

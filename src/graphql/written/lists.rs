@@ -6,9 +6,9 @@ use std::task::Poll;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
-use async_graphql::{ContextSelectionSet, ObjectType, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 
-use super::{Asked, Found, Page, Place, put, writes};
+use super::{Asked, AtHand, Found, Page, Place, key, put, writes};
 use crate::graphql::connection::Edge;
 
 /// Rows of a list.
@@ -23,7 +23,7 @@ pub struct WrittenEdges<T: OutputType>(pub Vec<Edge<T>>);
 #[derive(Clone, Debug)]
 pub struct Plain<T>(pub T);
 
-impl<T: ObjectType> OutputType for Written<T> {
+impl<T: AtHand> OutputType for Written<T> {
     fn type_name() -> Cow<'static, str> {
         <Vec<T> as OutputType>::type_name()
     }
@@ -66,7 +66,7 @@ fn list<'a, R>(
     Ok(page)
 }
 
-impl<T: ObjectType> WrittenEdges<T>
+impl<T: AtHand> WrittenEdges<T>
 where
     Edge<T>: OutputType,
 {
@@ -80,7 +80,7 @@ where
     }
 }
 
-impl<T: ObjectType> OutputType for WrittenEdges<T>
+impl<T: AtHand> OutputType for WrittenEdges<T>
 where
     Edge<T>: OutputType,
 {
@@ -102,12 +102,12 @@ where
             Poll::Ready(list(&self.0, |page, index, edge| {
                 let mut before = b'{';
                 for (field, node) in &mut asked {
-                    page.key(before, &field.node);
+                    key(before, &field.node, &mut page.text);
                     before = b',';
                     let place = Place { ctx, index: Some(index), within: Some(field) };
                     match field.node.name.node.as_str() {
                         "node" => page.object(task, place, &edge.node, node)?,
-                        "cursor" => put(&mut page.text, &Value::String(edge.cursor.clone()))?,
+                        "cursor" => put(&mut page.text, &Value::String(edge.cursor.encode()))?,
                         _ => put(&mut page.text, &Value::String(Edge::<T>::type_name().into_owned()))?,
                     }
                 }
@@ -119,7 +119,7 @@ where
     }
 }
 
-impl<T: ObjectType> OutputType for Plain<T> {
+impl<T: AtHand> OutputType for Plain<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }

@@ -7,7 +7,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Response,
 
 use super::super::{Connection, Repeated};
 use super::*;
-use crate::page::Slice;
+use crate::page::{Cursor, Slice, SortKey};
 
 thread_local! {
     /// How often a field that can wait was begun.
@@ -24,11 +24,20 @@ struct Mail {
     reply: Option<String>,
 }
 
+impl Mail {
+    fn sent() -> Self {
+        Self { state: "sent".to_owned(), reply: Some("250 \"ok\"".to_owned()) }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Row {
     number: i32,
     shared: Repeated<Shared>,
 }
+
+/// A name with what JSON escapes, and what it does not.
+const NAME: &str = "\"shared\" \u{2028}";
 
 #[derive(Clone, Debug)]
 struct Shared;
@@ -36,7 +45,7 @@ struct Shared;
 #[Object]
 impl Shared {
     async fn name(&self) -> &str {
-        "\"shared\" \u{2028}"
+        NAME
     }
 
     async fn nothing(&self) -> Option<i32> {
@@ -62,6 +71,34 @@ impl Nested {
 
     async fn never(&self) -> async_graphql::Result<i32> {
         if self.0 == 2 { Err("never".into()) } else { Ok(self.0) }
+    }
+}
+
+impl AtHand for Mail {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        (field.node.name.node == "state").then(|| write_value(&self.state, text))?
+    }
+}
+
+impl AtHand for Nested {}
+
+impl AtHand for Shared {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        (field.node.name.node == "name").then(|| write_value(NAME, text))?
+    }
+}
+
+/// Every other row has its number and its mail at hand.
+impl AtHand for Row {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        match field.node.name.node.as_str() {
+            "number" if self.number % 2 == 0 => write_value(&self.number, text),
+            "mail" if self.number % 2 == 1 => {
+                write_object(&Mail::sent(), &field.node.selection_set.node, text)
+            }
+            "shared" => self.shared.write(field, text),
+            _ => None,
+        }
     }
 }
 
@@ -101,7 +138,7 @@ impl Row {
     }
 
     async fn mail(&self) -> Plain<Mail> {
-        Plain(Mail { state: "sent".to_owned(), reply: Some("250 \"ok\"".to_owned()) })
+        Plain(Mail::sent())
     }
 
     async fn shared(&self) -> Repeated<Shared> {
@@ -129,6 +166,13 @@ impl Row {
     }
 }
 
+impl Row {
+    fn place(&self) -> Cursor {
+        let id = uuid::Uuid::from_u128(self.number.unsigned_abs().into());
+        Cursor { order: "NUMBER".into(), key: SortKey::Text(self.number.to_string()), id }
+    }
+}
+
 struct Query;
 
 #[Object]
@@ -137,7 +181,7 @@ impl Query {
         let shared = Repeated::new(Shared);
         let rows = (0..rows).map(|number| Row { number, shared: shared.clone() }).collect();
         let slice = Slice { rows, has_previous: false, has_next: true, total: 9 };
-        Some(Connection::new(slice, |row| format!("c{}", row.number), |row| row))
+        Some(Connection::new(slice, Row::place, |row| row))
     }
 }
 
@@ -173,6 +217,8 @@ async fn lists_are_written_as_the_executor_would_answer() {
         "nodes { late number late2: late name }",
         "nodes { later { state reply } number mail { reply __typename state } }",
         "nodes { mail { s: state t: state } shared { name } again: shared { name nothing } numbers }",
+        "nodes { mail { state } number }",
+        "nodes { mail { state s: state state } m: mail { ... { state } } }",
         "nodes { perhaps number }",
         "nodes { never number }",
         "nodes { nested { perhaps late } }",

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::parser::types::Field;
+use async_graphql::{Enum, Positioned, SimpleObject, Value};
 
 use crate::error::Error;
-use crate::graphql::{DateTime, Rows};
+use crate::graphql::{AtHand, DateTime, Rows, write_value};
 use crate::id::OutboxId;
 use crate::outbox::{self, Standing};
 
@@ -88,6 +89,16 @@ impl Delivery {
             last_attempt_at: mail.last_attempt_at.map(DateTime),
             next_attempt_at: mail.next_attempt_at.map(DateTime),
             last_reply: mail.last_reply.clone().filter(|_| managed),
+        }
+    }
+}
+
+impl AtHand for Delivery {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        match field.node.name.node.as_str() {
+            "state" => write_value(&Value::from(self.state), text),
+            "attempts" => write_value(&self.attempts, text),
+            _ => None,
         }
     }
 }

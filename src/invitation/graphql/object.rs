@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::parser::types::Field;
+use async_graphql::{Context, ID, Object, Positioned, ScalarType as _, SimpleObject, Value};
 
 use super::delivery::Delivery;
 use super::related::Related;
+use crate::clock::Instant;
 use crate::error::Error;
 use crate::graphql::{
-    DateTime, EmailAddress, GqlError, GqlResult, JsonValue, Plain, Repeated, RequestContext as _, global,
+    AtHand, DateTime, EmailAddress, GqlError, GqlResult, JsonValue, Plain, Repeated, RequestContext as _,
+    global, write_object, write_value,
 };
-use crate::id::UserId;
+use crate::id::{TypedId as _, UserId};
 use crate::invitation::service::{NextStep, Preview};
 use crate::invitation::{Brief, CancelReason, Invitation, InvitationStatus, Listed};
 use crate::role::graphql::RoleObject;
@@ -63,9 +66,14 @@ impl InvitationObject {
         &self.row.brief
     }
 
+    /// When it is looked at: a list is of one moment.
+    fn now(&self, ctx: &Context<'_>) -> Instant {
+        self.related.as_ref().map_or_else(|| ctx.app().clock.now(), |related| related.now)
+    }
+
     /// The whole row; a list has it where one of [`DETAILS`] is asked for.
     fn whole(&self) -> GqlResult<&Invitation> {
-        self.row.whole.as_ref().ok_or_else(untold)
+        self.row.whole.as_deref().ok_or_else(untold)
     }
 }
 
@@ -107,7 +115,7 @@ impl InvitationObject {
 
     /// Where it stands now; an overdue one is EXPIRED from the moment it ends.
     async fn status(&self, ctx: &Context<'_>) -> InvitationStatus {
-        self.brief().status_at(ctx.app().clock.now())
+        self.brief().status_at(self.now(ctx))
     }
 
     /// Why it was cancelled.
@@ -200,13 +208,13 @@ impl InvitationObject {
 
     /// Whole seconds left, 0 when overdue; spares clients their own clock.
     async fn expires_in_seconds(&self, ctx: &Context<'_>) -> i32 {
-        let left = (self.brief().expires_at - ctx.app().clock.now()).num_seconds().max(0);
+        let left = (self.brief().expires_at - self.now(ctx)).num_seconds().max(0);
         i32::try_from(left).unwrap_or(i32::MAX)
     }
 
     /// When it reached a final state, or expired.
     async fn decided_at(&self, ctx: &Context<'_>) -> Option<GqlResult<DateTime>> {
-        let overdue = self.brief().status_at(ctx.app().clock.now()) == InvitationStatus::Expired;
+        let overdue = self.brief().status_at(self.now(ctx)) == InvitationStatus::Expired;
         let decided = |whole: &Invitation| whole.decided_at.or(overdue.then_some(whole.expires_at));
         self.whole().map(|whole| decided(whole).map(DateTime)).transpose()
     }
@@ -214,12 +222,33 @@ impl InvitationObject {
     /// Where its latest mail stands.
     async fn delivery(&self, ctx: &Context<'_>) -> GqlResult<Plain<Delivery>> {
         let shown = |mail| Ok(Plain(Delivery::new(mail, self.managed)));
-        if let Some(related) = &self.related {
-            return shown(related.mails.as_ref().ok_or_else(untold)?.get(&self.brief().id));
+        if let Some(mail) = &self.row.mail {
+            return shown(mail.as_ref());
         }
         let Some(outbox_id) = self.whole()?.outbox_id else { return shown(None) };
         let mail = ctx.load(outbox_id).await?;
         shown(mail.as_ref())
+    }
+}
+
+impl AtHand for InvitationObject {
+    fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
+        let (related, brief) = (self.related.as_ref()?, self.brief());
+        match field.node.name.node.as_str() {
+            "id" => write_value(&brief.id.global(), text),
+            "email" => write_value(&brief.email, text),
+            "status" => write_value(&Value::from(brief.status_at(related.now)), text),
+            "tenant" => related.tenant.write(field, text),
+            "role" => related.roles.get(&brief.role_id?)?.write(field, text),
+            "invitedBy" => related.users.get(&brief.inviter_id??)?.write(field, text),
+            "createdAt" => write_value(&DateTime(brief.created_at).to_value(), text),
+            "expiresAt" => write_value(&DateTime(brief.expires_at).to_value(), text),
+            "delivery" => {
+                let delivery = Delivery::new(self.row.mail.as_ref()?.as_ref(), self.managed);
+                write_object(&delivery, &field.node.selection_set.node, text)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -63,10 +63,10 @@ impl InvitationQuery {
             let listing =
                 service::list(ctx.app(), ctx.actor(), tenant_id, filter, order, page, wanted).await?;
             let slice = listing.slice;
-            let related = Related::read(ctx, columns, listing.tenant, &slice.rows, listing.mails).await?;
+            let related = Related::read(ctx, columns, listing.tenant, &slice.rows).await?;
             let related = Arc::new(related);
             let show = |row| InvitationObject::listed(row, &related);
-            Ok(Connection::new(slice, |row| by.cursor(&row.brief).encode(), show))
+            Ok(Connection::new(slice, |row| by.cursor(&row.brief), show))
         };
         Some(Box::pin(listed).await.map_err(|error: Error| error.into()))
     }

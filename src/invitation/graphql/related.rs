@@ -6,11 +6,11 @@ use async_graphql::Context;
 
 use super::delivery::ATTEMPTS;
 use super::object::DETAILS;
+use crate::clock::Instant;
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
-use crate::id::{InvitationId, RoleId, UserId};
+use crate::id::{RoleId, UserId};
 use crate::invitation::{Columns, Listed};
-use crate::outbox::Standing;
 use crate::role::{self, graphql::RoleObject};
 use crate::tenant::{Tenant, graphql::TenantObject};
 use crate::user::{self, graphql::UserObject};
@@ -37,8 +37,8 @@ pub struct Related {
     pub(super) tenant: Repeated<TenantObject>,
     pub(super) users: HashMap<UserId, Repeated<UserObject>>,
     pub(super) roles: HashMap<RoleId, Repeated<RoleObject>>,
-    /// Where they were asked for.
-    pub(super) mails: Option<HashMap<InvitationId, Standing>>,
+    /// When the list was read.
+    pub(super) now: Instant,
 }
 
 impl Related {
@@ -51,12 +51,11 @@ impl Related {
         asked: Columns,
         tenant: Tenant,
         rows: &[Listed],
-        mails: HashMap<InvitationId, Standing>,
     ) -> Result<Self> {
         let app = ctx.app();
         let tenant = Repeated::new(TenantObject(tenant));
-        let mails = asked.mails.then_some(mails);
-        let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), mails };
+        let now = app.clock.now();
+        let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), now };
         if rows.is_empty() {
             return Ok(related);
         }

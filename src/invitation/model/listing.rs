@@ -52,7 +52,7 @@ impl SortBy {
             Self::ExpiresAt => SortKey::Time(row.expires_at.timestamp_millis()),
             Self::Email => SortKey::Text(row.email_norm.clone().unwrap_or_default()),
         };
-        Cursor { order: self.name().to_owned(), key, id: row.id.uuid() }
+        Cursor { order: self.name().into(), key, id: row.id.uuid() }
     }
 }
 
@@ -169,24 +169,25 @@ pub(super) fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
 pub struct Listed {
     /// What was asked for of it, but for details.
     pub brief: Brief,
-    /// The whole of its row, where details were asked for.
-    pub whole: Option<Model>,
+    /// The whole of its row, where details were asked for; apart, for what a list moves about is to be small.
+    pub whole: Option<Box<Model>>,
+    /// Where its mail stands, where that was asked for; `None` within where there is no mail.
+    pub mail: Option<Option<Standing>>,
 }
 
 impl From<Brief> for Listed {
     fn from(brief: Brief) -> Self {
-        Self { brief, whole: None }
+        Self { brief, whole: None, mail: None }
     }
 }
 
 impl From<Model> for Listed {
     fn from(whole: Model) -> Self {
-        Self { brief: Brief::from(&whole), whole: Some(whole) }
+        Self { brief: Brief::from(&whole), whole: Some(Box::new(whole)), mail: None }
     }
 }
 
-/// One page of a tenant's invitations and one row more, in the order of reading; each with the standing of its mail, where there is one and
-/// `columns` asks for it.
+/// One page of a tenant's invitations and one row more, in the order of reading; each with what `columns` asks for.
 pub(in crate::invitation) async fn list(
     db: &impl ConnectionTrait,
     tenant: TenantId,
@@ -195,7 +196,7 @@ pub(in crate::invitation) async fn list(
     page: &Page,
     now: Instant,
     columns: Columns,
-) -> Result<Vec<(Listed, Option<Standing>)>, DbErr> {
+) -> Result<Vec<Listed>, DbErr> {
     let place = ((Entity, by.column()), (Entity, Column::Id));
     let mut query = matching(db.get_database_backend(), tenant, filter, now, Some(by));
     if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
@@ -225,17 +226,18 @@ async fn read(
     own: usize,
     columns: Columns,
     row: impl Fn(&QueryResult) -> Result<Listed, DbErr>,
-) -> Result<Vec<(Listed, Option<Standing>)>, DbErr> {
+) -> Result<Vec<Listed>, DbErr> {
     let query = match columns.mails {
         true => outbox::with_standing(query, Column::OutboxId, columns.attempts),
         false => query,
     };
     let rows = db.query_all_raw(query.build(db.get_database_backend())).await?;
-    let read = |found: &QueryResult| {
-        let mail = if columns.mails { Standing::behind(own, found, columns.attempts)? } else { None };
-        Ok((row(found)?, mail))
-    };
-    rows.iter().map(read).collect()
+    let mut listed = Vec::with_capacity(rows.len());
+    for found in &rows {
+        let mail = columns.mails.then(|| Standing::behind(own, found, columns.attempts)).transpose()?;
+        listed.push(Listed { mail, ..row(found)? });
+    }
+    Ok(listed)
 }
 
 pub(in crate::invitation) async fn count(

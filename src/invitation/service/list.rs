@@ -11,7 +11,7 @@ use crate::clock::Instant;
 use crate::error::{ErrorCode, Result};
 use crate::id::{InvitationId, TenantId, UserId};
 use crate::invitation::model::{self, Columns, InvitationStatus, Listed, Model, SortBy, Where};
-use crate::outbox::{self, DeliveryState, Standing};
+use crate::outbox::{self, DeliveryState};
 use crate::page::{PageArgs, Slice};
 use crate::permission::Permission;
 use crate::tenant::Tenant;
@@ -59,8 +59,6 @@ pub struct Wanted {
 pub struct Listing {
     /// The rows.
     pub slice: Slice<Listed>,
-    /// Where the mails stand of those that have one.
-    pub mails: HashMap<InvitationId, Standing>,
     /// The tenant that they are of.
     pub tenant: Tenant,
 }
@@ -118,13 +116,7 @@ pub async fn list(
         Some(_) => Box::pin(sought.read(db, wanted.total)).await?,
         None => sought.read_in_order(db, wanted.total).await?,
     };
-    let mut mails = HashMap::new();
-    let rows = rows.into_iter().map(|(row, mail)| {
-        mails.extend(mail.map(|mail| (row.brief.id, mail)));
-        row
-    });
-    let slice = Slice::cut(rows.collect(), &page, total);
-    Ok(Listing { slice, mails, tenant })
+    Ok(Listing { slice: Slice::cut(rows, &page, total), tenant })
 }
 
 /// Live invitations to the viewer's address from any tenant; none while the address is not verified.

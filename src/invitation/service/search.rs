@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::id::{InvitationId, TenantId};
 use crate::invitation::model::search::{self, Candidates};
 use crate::invitation::model::{self, Columns, Listed, SortBy, Where};
-use crate::outbox::Standing;
 use crate::page::{Cursor, Page, SortKey};
 
 /// Invitations that are looked at, one page or all of them, before everything is read in order.
@@ -22,9 +21,6 @@ const BLOCKS: usize = 32;
 const FEW: usize = 16;
 /// Blocks that are read where all that can hold a text are to be looked through.
 const BLOCKS_MOST: usize = 256;
-
-/// A row of a list and where its mail stands.
-type Row = (Listed, Option<Standing>);
 
 /// What a list shows, and how.
 #[derive(Clone, Copy)]
@@ -39,7 +35,7 @@ pub(super) struct Sought<'a> {
 
 impl Sought<'_> {
     /// One page and one row more, in the order of reading, and how many rows there are in all pages where that is asked for.
-    pub(super) async fn read(self, db: &impl ConnectionTrait, total: bool) -> Result<(Vec<Row>, u64)> {
+    pub(super) async fn read(self, db: &impl ConnectionTrait, total: bool) -> Result<(Vec<Listed>, u64)> {
         let text = self.conditions.email_contains.as_deref().unwrap_or_default();
         let walking = !total && self.order.0 == SortBy::CreatedAt;
         let made = if walking { self.made() } else { self.conditions.created };
@@ -63,7 +59,7 @@ impl Sought<'_> {
         self,
         db: &impl ConnectionTrait,
         total: bool,
-    ) -> Result<(Vec<Row>, u64)> {
+    ) -> Result<(Vec<Listed>, u64)> {
         let total = self.count(db, self.conditions, total).await?;
         Ok((self.rows(db, self.conditions).await?, total))
     }
@@ -76,7 +72,7 @@ impl Sought<'_> {
         Ok(model::count(db, self.tenant, conditions, self.now).await?)
     }
 
-    async fn rows(&self, db: &impl ConnectionTrait, conditions: &Where) -> Result<Vec<Row>> {
+    async fn rows(&self, db: &impl ConnectionTrait, conditions: &Where) -> Result<Vec<Listed>> {
         Ok(model::list(db, self.tenant, conditions, self.order, self.page, self.now, self.columns).await?)
     }
 
@@ -119,7 +115,7 @@ impl Search<'_> {
         db: &impl ConnectionTrait,
         ids: Vec<InvitationId>,
         total: bool,
-    ) -> Result<(Vec<Row>, u64)> {
+    ) -> Result<(Vec<Listed>, u64)> {
         if ids.is_empty() {
             return Ok((Vec::new(), 0));
         }
@@ -149,7 +145,7 @@ impl Search<'_> {
     }
 
     /// The rows of a page in the order in which they were made, read from where it begins until it is full.
-    async fn walk(&self, db: &impl ConnectionTrait) -> Result<Option<Vec<Row>>> {
+    async fn walk(&self, db: &impl ConnectionTrait) -> Result<Option<Vec<Listed>>> {
         let latest_first = self.sought.latest_first();
         let mut walk = Walk::over(self);
         if latest_first && !walk.take_behind(db).await? {
@@ -217,7 +213,7 @@ struct Walk<'a> {
     search: &'a Search<'a>,
     /// Rows that fill it.
     wanted: usize,
-    rows: Vec<Row>,
+    rows: Vec<Listed>,
     /// What holds the text and has not been looked at.
     ids: Vec<InvitationId>,
     /// How many are looked at together at the least.
@@ -281,7 +277,7 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    async fn end(mut self, db: &impl ConnectionTrait) -> Result<Option<Vec<Row>>> {
+    async fn end(mut self, db: &impl ConnectionTrait) -> Result<Option<Vec<Listed>>> {
         if !self.is_full() && !self.ids.is_empty() && !self.look(db).await? {
             return Ok(None);
         }

@@ -26,7 +26,7 @@ pub struct Filter {
 /// The place of a member in a list.
 #[must_use]
 pub fn cursor(row: &Model) -> Cursor {
-    Cursor { order: ORDER.to_owned(), key: SortKey::Text(String::new()), id: row.id.uuid() }
+    Cursor { order: ORDER.into(), key: SortKey::Text(String::new()), id: row.id.uuid() }
 }
 
 /// One page of a tenant's members, oldest first; `count` asks for the total as well. Members see each other.

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 
-use crate::graphql::{DateTime, GqlResult, RequestContext as _, global};
+use crate::graphql::{AtHand, DateTime, GqlResult, RequestContext as _, global};
 use crate::membership::graphql::Colleague;
 use crate::password_reset::{ResetRequest, ResetStatus};
 use crate::user::User;
@@ -11,6 +11,8 @@ use crate::user::graphql::UserObject;
 /// A reset request as its requester sees it, and those who may decide it.
 #[derive(Clone, Debug)]
 pub struct ResetRequestObject(pub ResetRequest);
+
+impl AtHand for ResetRequestObject {}
 
 /// Somebody's wish for another password.
 #[Object(name = "ResetRequest")]

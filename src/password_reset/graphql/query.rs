@@ -45,7 +45,7 @@ impl PasswordQuery {
             let descending = direction == OrderDirection::Desc;
             service::list(ctx.app(), ctx.actor(), tenant_id, filter, (by, descending), page, count).await
         };
-        let shown = |slice| Connection::new(slice, |row| by.cursor(row).encode(), ResetRequestObject);
+        let shown = |slice| Connection::new(slice, |row| by.cursor(row), ResetRequestObject);
         Some(Box::pin(listed).await.map(shown).map_err(Into::into))
     }
 }

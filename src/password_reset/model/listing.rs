@@ -43,7 +43,7 @@ impl SortBy {
             Self::CreatedAt => row.created_at,
             Self::ExpiresAt => row.expires_at,
         };
-        Cursor { order: self.name().to_owned(), key: SortKey::Time(at.timestamp_millis()), id: row.id.uuid() }
+        Cursor { order: self.name().into(), key: SortKey::Time(at.timestamp_millis()), id: row.id.uuid() }
     }
 }
 

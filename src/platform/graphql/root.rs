@@ -43,7 +43,7 @@ impl PlatformQuery {
         let filter = filter.unwrap_or_default();
         let filter = Filter { search: filter.search, is_superuser: filter.is_superuser };
         let listed = Box::pin(service::users(ctx.app(), ctx.actor(), filter, page, count)).await;
-        let shown = |slice| Connection::new(slice, |row| service::cursor(row).encode(), UserObject);
+        let shown = |slice| Connection::new(slice, service::cursor, UserObject);
         Some(listed.map(shown).map_err(Into::into))
     }
 

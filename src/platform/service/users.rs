@@ -13,7 +13,7 @@ const ORDER: &str = "ACCOUNT";
 /// The place of an account in a list.
 #[must_use]
 pub fn cursor(user: &User) -> Cursor {
-    Cursor { order: ORDER.to_owned(), key: SortKey::Text(String::new()), id: user.id.uuid() }
+    Cursor { order: ORDER.into(), key: SortKey::Text(String::new()), id: user.id.uuid() }
 }
 
 /// One page of all accounts, latest made first; `count` asks for the total as well.

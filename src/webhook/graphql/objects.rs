@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object};
 
 use crate::audit::graphql::EventObject;
 use crate::event::Event;
-use crate::graphql::{Connection, DateTime, GqlResult, RequestContext as _, global};
+use crate::graphql::{AtHand, Connection, DateTime, GqlResult, RequestContext as _, global};
 use crate::page::PageArgs;
 use crate::webhook::{
     WebhookDelivery, WebhookDeliveryState, WebhookDisabledReason, WebhookEndpoint, WebhookEndpointStatus,
@@ -69,8 +69,7 @@ impl WebhookEndpointObject {
         let count = ctx.look_ahead().field("totalCount").exists();
         let page = PageArgs { first, after, last, before };
         let listed = Box::pin(service::deliveries(ctx.app(), self.0.id, page, count)).await;
-        let cursor = |row: &WebhookDelivery| service::cursor(row).encode();
-        let shown = |slice| Connection::new(slice, cursor, WebhookDeliveryObject);
+        let shown = |slice| Connection::new(slice, service::cursor, WebhookDeliveryObject);
         Some(listed.map(shown).map_err(Into::into))
     }
 }
@@ -78,6 +77,8 @@ impl WebhookEndpointObject {
 /// A delivery; whoever makes one has checked that the viewer may see it.
 #[derive(Clone, Debug)]
 pub struct WebhookDeliveryObject(pub WebhookDelivery);
+
+impl AtHand for WebhookDeliveryObject {}
 
 /// One event on its way to one endpoint. Its id is the `webhook-id` of every attempt.
 #[Object(name = "WebhookDelivery")]

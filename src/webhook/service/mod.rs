@@ -35,7 +35,7 @@ const ORDER: &str = "WEBHOOK";
 /// The place of a delivery in a list.
 #[must_use]
 pub fn cursor(row: &WebhookDelivery) -> Cursor {
-    Cursor { order: ORDER.to_owned(), key: SortKey::Text(String::new()), id: row.id.uuid() }
+    Cursor { order: ORDER.into(), key: SortKey::Text(String::new()), id: row.id.uuid() }
 }
 
 /// What somebody may do with the endpoints of a tenant: everything, or nothing. An endpoint is sent what happens, so that

@@ -451,7 +451,7 @@ impl Play<'_> {
         let wanted = Wanted { total: false, columns };
         let order = (SortBy::CreatedAt, false);
         let listed = service::list(self.app, owner, tenant, filter, order, page, wanted).await.unwrap();
-        listed.slice.rows.into_iter().filter_map(|row| row.whole).collect()
+        listed.slice.rows.into_iter().filter_map(|row| row.whole.map(|whole| *whole)).collect()
     }
 
     /// Compares what is stored with the model.
