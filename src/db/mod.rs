@@ -14,6 +14,7 @@ mod place;
 mod reader;
 mod remembered;
 mod stamp;
+mod values;
 mod write;
 
 use std::io;
@@ -45,6 +46,7 @@ pub use place::{
 pub use reader::Reader;
 pub use remembered::Remembered;
 pub use stamp::Stamp;
+pub use values::Values;
 pub use write::{WriteTransaction, settled};
 
 /// Rows in one statement that inserts or looks up many: a bound on parameters, of which SQLite takes 32,766.

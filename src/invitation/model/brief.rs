@@ -1,10 +1,12 @@
 //! What a list reads of an invitation: of the twenty-four columns of its row those that it is asked for, since each costs what it is to be
-//! read. They are read by their places, which spares making and looking up a name for each value.
+//! read. They are read by their places.
 
-use sea_orm::{DbErr, QueryResult, TryGetable};
+use sea_orm::{DbErr, QueryResult};
+use uuid::Uuid;
 
 use super::{Column, InvitationStatus, Model};
 use crate::clock::Instant;
+use crate::db::Values;
 use crate::id::{InvitationId, RoleId, UserId};
 
 /// What a list reads beside what its rows always have.
@@ -50,23 +52,6 @@ pub struct Brief {
 /// Columns that are always read.
 const ALWAYS: [Column; 5] = [Column::Id, Column::Email, Column::Status, Column::CreatedAt, Column::ExpiresAt];
 
-/// The values of a row, one after another.
-struct Values<'r> {
-    row: &'r QueryResult,
-    read: usize,
-}
-
-impl Values<'_> {
-    fn next<T: TryGetable>(&mut self) -> Result<T, DbErr> {
-        self.read += 1;
-        self.row.try_get_by_index(self.read - 1)
-    }
-
-    fn next_if<T: TryGetable>(&mut self, asked: bool) -> Result<Option<T>, DbErr> {
-        asked.then(|| self.next()).transpose()
-    }
-}
-
 impl Brief {
     /// The columns that are read, in this order; `norm` says whether the list is in the order of canonical addresses.
     pub(super) fn columns(asked: Columns, norm: bool) -> Vec<Column> {
@@ -82,17 +67,21 @@ impl Brief {
 
     /// Reads a row that begins with [`Brief::columns`].
     pub(super) fn read(row: &QueryResult, asked: Columns, norm: bool) -> Result<Self, DbErr> {
-        let mut values = Values { row, read: 0 };
+        let mut values = Values::from(row, 0)?;
         Ok(Self {
-            id: values.next()?,
-            email: values.next()?,
-            status: values.next()?,
-            created_at: values.next()?,
-            expires_at: values.next()?,
-            email_norm: values.next_if(norm)?,
-            name: values.next_if(asked.names)?,
-            role_id: values.next_if(asked.roles)?,
-            inviter_id: values.next_if(asked.inviters)?,
+            id: values.value::<Uuid>()?.into(),
+            email: values.value()?,
+            status: values.word()?.ok_or_else(|| DbErr::Type("no status".to_owned()))?,
+            created_at: values.instant()?,
+            expires_at: values.instant()?,
+            email_norm: norm.then(|| values.value()).transpose()?,
+            name: asked.names.then(|| values.value()).transpose()?,
+            role_id: asked.roles.then(|| values.value::<Uuid>()).transpose()?.map(Into::into),
+            inviter_id: asked
+                .inviters
+                .then(|| values.value::<Option<Uuid>>())
+                .transpose()?
+                .map(|inviter| inviter.map(Into::into)),
         })
     }
 

@@ -5,6 +5,7 @@ use sea_orm::{JoinType, QueryResult, QuerySelect};
 
 use super::{Column, DeliveryState, Entity, Model};
 use crate::clock::Instant;
+use crate::db::Values;
 
 /// Where a mail stands, as it is shown beside what it is about. Times and answer are `None` where they are none, and where they were not asked
 /// for.
@@ -41,10 +42,11 @@ impl Standing {
     /// # Errors
     /// For a row that was selected otherwise.
     pub fn behind(columns: usize, row: &QueryResult, attempts: bool) -> Result<Option<Self>, DbErr> {
-        let Some(state) = row.try_get_by_index(columns)? else { return Ok(None) };
+        let mut values = Values::from(row, columns)?;
+        let Some(state) = values.word()? else { return Ok(None) };
         Ok(Some(Self {
             state,
-            attempts: row.try_get_by_index(columns + 1)?,
+            attempts: values.value()?,
             next_attempt_at: if attempts { row.try_get_by_index(columns + 2)? } else { None },
             last_attempt_at: if attempts { row.try_get_by_index(columns + 3)? } else { None },
             last_reply: if attempts { row.try_get_by_index(columns + 4)? } else { None },

@@ -1,0 +1,157 @@
+//! The values of a row, read one after another. A list has hundreds of them; asking each whether it is of the type that its column has, by
+//! its name, costs more than reading it.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sqlx::postgres::{PgRow, Postgres};
+use sea_orm::sqlx::sqlite::{Sqlite, SqliteRow};
+use sea_orm::sqlx::{self, Decode, Row as _};
+use sea_orm::{ActiveEnum, DbErr, QueryResult, RuntimeErr};
+
+use crate::clock::Instant;
+
+/// The values of a row that has not been read to its end.
+pub struct Values<'r> {
+    row: Row<'r>,
+    next: usize,
+}
+
+enum Row<'r> {
+    Sqlite(&'r SqliteRow),
+    Postgres(&'r PgRow),
+}
+
+impl<'r> Values<'r> {
+    /// The values of a row from the one with this number on.
+    ///
+    /// # Errors
+    /// For a row of a database that the service has none of.
+    pub fn from(row: &'r QueryResult, next: usize) -> Result<Self, DbErr> {
+        let sqlite = row.try_as_sqlite_row().map(Row::Sqlite);
+        let row = sqlite.or_else(|| row.try_as_pg_row().map(Row::Postgres));
+        row.map(|row| Self { row, next }).ok_or_else(|| DbErr::Type("a row of neither database".to_owned()))
+    }
+
+    /// The next value.
+    ///
+    /// # Errors
+    /// Where there is none, or none of this type.
+    pub fn value<T>(&mut self) -> Result<T, DbErr>
+    where
+        T: Decode<'r, Sqlite> + Decode<'r, Postgres>,
+    {
+        let place = self.next;
+        self.next += 1;
+        match self.row {
+            Row::Sqlite(row) => row.try_get_unchecked(place),
+            Row::Postgres(row) => row.try_get_unchecked(place),
+        }
+        .map_err(failed)
+    }
+
+    /// The next value, a moment.
+    ///
+    /// # Errors
+    /// As [`Values::value`].
+    pub fn instant(&mut self) -> Result<Instant, DbErr> {
+        if let Row::Sqlite(row) = self.row
+            && let Some(at) = row.try_get_unchecked(self.next).ok().and_then(usual)
+        {
+            self.next += 1;
+            return Ok(at);
+        }
+        self.value::<DateTime<Utc>>()
+    }
+
+    /// The next value, one of a few words; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Values::value`].
+    pub fn word<E: ActiveEnum<Value = String>>(&mut self) -> Result<Option<E>, DbErr> {
+        self.value::<Option<String>>()?.map(|text| E::try_from_value(&text)).transpose()
+    }
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+/// A moment in SQLite as the service writes it, `2026-01-31T12:00:00.000+00:00`, or without its milliseconds.
+fn usual(text: &str) -> Option<Instant> {
+    let text = text.as_bytes();
+    let (date, rest) = text.split_at_checked(10)?;
+    let (time, rest) = rest.split_at_checked(9)?;
+    let millis = match rest {
+        b"+00:00" => 0,
+        [b'.', a, b, c, b'+', b'0', b'0', b':', b'0', b'0'] => number(&[*a, *b, *c])?,
+        _ => return None,
+    };
+    let ([y, y2, y3, y4, b'-', m, m2, b'-', d, d2], [b'T', h, h2, b':', n, n2, b':', s, s2]) = (date, time)
+    else {
+        return None;
+    };
+    let year = i32::try_from(number(&[*y, *y2, *y3, *y4])?).ok()?;
+    let date = chrono::NaiveDate::from_ymd_opt(year, number(&[*m, *m2])?, number(&[*d, *d2])?)?;
+    let (hour, minute, second) = (number(&[*h, *h2])?, number(&[*n, *n2])?, number(&[*s, *s2])?);
+    Some(date.and_hms_milli_opt(hour, minute, second, millis)?.and_utc())
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use proptest::prelude::*;
+    use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_moment_is_not_taken_for_one() {
+        for text in [
+            "2026-02-30T12:00:00.000+00:00",
+            "2026-01-31T25:00:00.000+00:00",
+            "2026-01-3xT12:00:00.000+00:00",
+            "2026-01-31T12:00:00.000+01:00",
+            "2026-01-31 12:00:00",
+            "2026-01-31",
+            "",
+        ] {
+            assert_eq!(usual(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_that_the_service_writes_is_read_as_it_was(millis in -62_167_219_200_000_i64..=253_402_300_799_999) {
+            let at = DateTime::from_timestamp_millis(millis).unwrap();
+            let written = at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false);
+            prop_assert_eq!(usual(&written), Some(at), "{}", written);
+        }
+
+        #[test]
+        fn what_is_read_of_any_text_is_what_rfc_3339_says(text in "[0-9T:.+-]{0,30}|\\PC{0,40}") {
+            if let Some(at) = usual(&text) {
+                prop_assert_eq!(DateTime::parse_from_rfc3339(&text).map(|at| at.to_utc()), Ok(at));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn values_are_read_in_their_order_and_of_their_type() {
+        let db = Database::connect("sqlite::memory:").await.unwrap();
+        let sql = "SELECT 'a' AS a, NULL AS b, 7 AS c, 'no time' AS d, x'00' AS e,
+            '2026-01-31T12:00:00.007+00:00' AS f, '2026-01-31 12:00:00.007' AS g";
+        let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap().unwrap();
+        let mut values = Values::from(&row, 0).unwrap();
+        assert_eq!(values.value::<String>().unwrap(), "a");
+        assert_eq!(values.value::<Option<String>>().unwrap(), None);
+        assert_eq!(values.value::<i64>().unwrap(), 7);
+        assert!(values.instant().is_err());
+        assert!(values.value::<uuid::Uuid>().is_err());
+        let at = DateTime::from_timestamp_millis(1_769_860_800_007).unwrap();
+        assert_eq!((values.instant().unwrap(), values.instant().unwrap()), (at, at));
+        assert!(values.value::<String>().is_err(), "there is no eighth");
+    }
+}
