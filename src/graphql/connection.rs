@@ -1,6 +1,7 @@
 //! Lists as Relay has them: edges, nodes, page info and a total.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
@@ -90,7 +91,7 @@ where
     }
 }
 
-impl<T: AtHand + Clone> Connection<T>
+impl<T: AtHand> Connection<T>
 where
     Edge<T>: OutputType,
 {
@@ -106,7 +107,7 @@ where
             start_cursor: edges.first().map(|edge| edge.cursor.clone()),
             end_cursor: edges.last().map(|edge| edge.cursor.clone()),
         };
-        let nodes = Written(edges.iter().map(|edge| edge.node.clone()).collect());
-        Self { nodes, edges: WrittenEdges(edges), page_info, total_count }
+        let edges = Arc::new(edges);
+        Self { nodes: Written(Arc::clone(&edges)), edges: WrittenEdges(edges), page_info, total_count }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
 use async_graphql::parser::types::Field;
@@ -11,13 +12,13 @@ use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, V
 use super::{Asked, AtHand, Found, Page, Place, key, put, writes};
 use crate::graphql::connection::Edge;
 
-/// Rows of a list.
+/// Rows of a list, without their places in it.
 #[derive(Clone, Debug)]
-pub struct Written<T>(pub Vec<T>);
+pub struct Written<T: OutputType>(pub Arc<Vec<Edge<T>>>);
 
 /// Rows of a list with their places in it.
 #[derive(Clone, Debug)]
-pub struct WrittenEdges<T: OutputType>(pub Vec<Edge<T>>);
+pub struct WrittenEdges<T: OutputType>(pub Arc<Vec<Edge<T>>>);
 
 /// An object that holds its values, and so never waits for one.
 #[derive(Clone, Debug)]
@@ -38,11 +39,14 @@ impl<T: AtHand> OutputType for Written<T> {
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let asked = if writes(ctx) { Asked::of::<T>(ctx, &ctx.item.node) } else { None };
-        let Some(mut asked) = asked else { return self.0.resolve(ctx, field).await };
+        let Some(mut asked) = asked else {
+            let rows: Vec<&T> = self.0.iter().map(|edge| &edge.node).collect();
+            return rows.resolve(ctx, field).await;
+        };
         let page = poll_fn(|task| {
-            Poll::Ready(list(&self.0, |page, index, row| {
+            Poll::Ready(list(&self.0, |page, index, edge| {
                 let place = Place { ctx, index: Some(index), within: None };
-                page.object(task, place, row, &mut asked)
+                page.object(task, place, &edge.node, &mut asked)
             }))
         });
         page.await?.close().await

@@ -1,6 +1,6 @@
 //! What belongs to the rows of a list, read at once: a statement for each kind that was asked for, and no waiting of row for row.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use async_graphql::Context;
 
@@ -60,18 +60,24 @@ impl Related {
             return Ok(related);
         }
         if asked.inviters {
-            let ids: BTreeSet<UserId> =
-                rows.iter().filter_map(|row| row.brief.inviter_id.flatten()).collect();
-            let users = user::service::by_ids_now(app, &ids.into_iter().collect::<Vec<_>>()).await?;
+            let ids = each_once(rows.iter().filter_map(|row| row.brief.inviter_id.flatten()));
+            let users = user::service::by_ids_now(app, &ids).await?;
             related.users =
                 users.into_iter().map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
         }
         if asked.roles {
-            let ids: BTreeSet<RoleId> = rows.iter().filter_map(|row| row.brief.role_id).collect();
-            let roles = role::service::by_ids_now(app, &ids.into_iter().collect::<Vec<_>>()).await?;
+            let ids = each_once(rows.iter().filter_map(|row| row.brief.role_id));
+            let roles = role::service::by_ids_now(app, &ids).await?;
             related.roles =
                 roles.into_iter().map(|role| (role.id, Repeated::new(RoleObject(role)))).collect();
         }
         Ok(related)
     }
+}
+
+fn each_once<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
+    let mut ids: Vec<T> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
