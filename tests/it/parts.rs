@@ -9,7 +9,7 @@ use crate::support::{Client, TestApp, codes};
 const QUERY: &str = "query Q($first: Int, $after: String, $last: Int, $before: String, $filter: InvitationFilter,
     $orderBy: InvitationOrder, $total: Boolean = false) {
     invitations(first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $orderBy) {
-        totalCount @include(if: $total) nodes { email status } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+        totalCount @include(if: $total) nodes { email status delivery { state } role { key } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
 const BLOCKS: &str = "SELECT COUNT(*) FROM search_block";
 const RELIED_ON: &str = "SELECT COUNT(*) FROM pending_bound WHERE indexed_until IS NOT NULL";
 const LIMITS: [&str; 2] = ["--limit-invites-per-tenant-day=100000", "--limit-pending-per-tenant=100000"];

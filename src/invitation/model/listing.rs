@@ -111,13 +111,13 @@ fn ends(backend: DbBackend, by: Option<SortBy>) -> SimpleExpr {
     if backend == DbBackend::Sqlite && by != Some(SortBy::ExpiresAt) {
         without_index(Column::ExpiresAt)
     } else {
-        Expr::col(Column::ExpiresAt)
+        Expr::col((Entity, Column::ExpiresAt))
     }
 }
 
 /// The value of a column, for a condition that SQLite is to look for no index for.
 fn without_index(column: Column) -> SimpleExpr {
-    let value = || SimpleExpr::from(Expr::col(column));
+    let value = || SimpleExpr::from(Expr::col((Entity, column)));
     Func::coalesce([value(), value()]).into()
 }
 
@@ -154,13 +154,13 @@ fn has_status(status: InvitationStatus, now: Instant, ends: &SimpleExpr) -> Cond
 /// Whether a status is recorded. It stands in the statement, for SQLite compiles one anew that has a parameter where an index has a
 /// condition.
 fn is(status: InvitationStatus) -> SimpleExpr {
-    Expr::col(Column::Status).eq(SimpleExpr::Constant(status.to_value().into()))
+    Expr::col((Entity, Column::Status)).eq(SimpleExpr::Constant(status.to_value().into()))
 }
 
 /// Whether an address holds a text. LIKE would have SQLite compile the statement anew for each text.
 pub(super) fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
     let place = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
-    let place = Func::cust(place).arg(Expr::col(Column::EmailNorm)).arg(text);
+    let place = Func::cust(place).arg(Expr::col((Entity, Column::EmailNorm))).arg(text);
     SimpleExpr::from(place).gt(SimpleExpr::Constant(0.into()))
 }
 
