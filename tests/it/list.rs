@@ -228,6 +228,17 @@ async fn each_field_alone_is_what_it_is_beside_all_others() {
 }
 
 #[tokio::test]
+async fn an_object_of_which_everything_is_left_out_is_empty() {
+    let app = TestApp::new().await;
+    let owner = five(&app).await;
+    let query = "query Q($no: Boolean = false) { invitations(first: 2) { nodes { tenant { name @include(if: $no) }
+        invitedBy { id @skip(if: true) } role { ... @skip(if: true) { key } } delivery { state @include(if: $no) } } } }";
+    let answer = owner.ask(query, json!({})).await;
+    let row = json!({ "tenant": {}, "invitedBy": {}, "role": {}, "delivery": {} });
+    assert_eq!(answer["data"]["invitations"]["nodes"], json!([row, row]), "{answer}");
+}
+
+#[tokio::test]
 async fn what_several_fragments_ask_of_a_list_comes_together() {
     let app = TestApp::new().await;
     let owner = five(&app).await;

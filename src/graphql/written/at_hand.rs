@@ -21,8 +21,8 @@ pub fn write_value<T: Serialize + ?Sized>(value: &T, text: &mut Vec<u8>) -> Opti
     append(text, value).ok()
 }
 
-/// Writes an object, as far as everything that is asked of it is at hand and asked for once, without fragments. `None`, with nothing written,
-/// where it is to be resolved.
+/// Writes an object of which something is asked, all of it at hand and asked for once, without fragments. `None`, with nothing written, where
+/// it is to be resolved. What is left out by `@skip` and `@include` is not in the selection, which may be empty therefore.
 pub fn write_object<T: AtHand>(object: &T, set: &SelectionSet, text: &mut Vec<u8>) -> Option<()> {
     let begun = text.len();
     let written = write_fields(object, set, text);
@@ -33,6 +33,9 @@ pub fn write_object<T: AtHand>(object: &T, set: &SelectionSet, text: &mut Vec<u8
 }
 
 fn write_fields<T: AtHand>(object: &T, set: &SelectionSet, text: &mut Vec<u8>) -> Option<()> {
+    if set.items.is_empty() {
+        return None;
+    }
     let mut before = b'{';
     for (place, item) in set.items.iter().enumerate() {
         let Selection::Field(field) = &item.node else { return None };

@@ -218,6 +218,8 @@ async fn lists_are_written_as_the_executor_would_answer() {
         "nodes { later { state reply } number mail { reply __typename state } }",
         "nodes { mail { s: state t: state } shared { name } again: shared { name nothing } numbers }",
         "nodes { mail { state } number }",
+        "nodes { mail { state @skip(if: true) } shared { name @include(if: false) } number }",
+        "nodes { shared { ... @skip(if: true) { name } } plain { late @skip(if: true) } }",
         "nodes { mail { state s: state state } m: mail { ... { state } } }",
         "nodes { perhaps number }",
         "nodes { never number }",
