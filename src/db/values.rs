@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sqlx::postgres::{PgRow, Postgres};
 use sea_orm::sqlx::sqlite::{Sqlite, SqliteRow};
-use sea_orm::sqlx::{self, Decode, Row as _};
+use sea_orm::sqlx::{self, Decode, Row as _, TypeInfo as _, ValueRef as _};
 use sea_orm::{ActiveEnum, DbErr, QueryResult, RuntimeErr};
 
 use crate::clock::Instant;
@@ -40,6 +40,18 @@ impl<'r> Values<'r> {
         T: Decode<'r, Sqlite> + Decode<'r, Postgres>,
     {
         let place = self.next;
+        self.optional()?.ok_or_else(|| DbErr::Type(format!("nothing at place {place} of a row")))
+    }
+
+    /// The next value, or none.
+    ///
+    /// # Errors
+    /// Where it is not of this type.
+    pub fn optional<T>(&mut self) -> Result<Option<T>, DbErr>
+    where
+        T: Decode<'r, Sqlite> + Decode<'r, Postgres>,
+    {
+        let place = self.next;
         self.next += 1;
         match self.row {
             Row::Sqlite(row) => row.try_get_unchecked(place),
@@ -53,11 +65,14 @@ impl<'r> Values<'r> {
     /// # Errors
     /// As [`Values::value`].
     pub fn instant(&mut self) -> Result<Instant, DbErr> {
-        if let Row::Sqlite(row) = self.row
-            && let Some(at) = row.try_get_unchecked(self.next).ok().and_then(usual)
-        {
-            self.next += 1;
-            return Ok(at);
+        if let Row::Sqlite(row) = self.row {
+            let value = row.try_get_raw(self.next).map_err(failed)?;
+            if value.type_info().name() == "TEXT"
+                && let Some(at) = <&str as Decode<Sqlite>>::decode(value).ok().and_then(usual)
+            {
+                self.next += 1;
+                return Ok(at);
+            }
         }
         self.value::<DateTime<Utc>>()
     }
@@ -67,7 +82,7 @@ impl<'r> Values<'r> {
     /// # Errors
     /// As [`Values::value`].
     pub fn word<E: ActiveEnum<Value = String>>(&mut self) -> Result<Option<E>, DbErr> {
-        self.value::<Option<String>>()?.map(|text| E::try_from_value(&text)).transpose()
+        self.optional::<String>()?.map(|text| E::try_from_value(&text)).transpose()
     }
 }
 
@@ -142,16 +157,18 @@ mod tests {
     async fn values_are_read_in_their_order_and_of_their_type() {
         let db = Database::connect("sqlite::memory:").await.unwrap();
         let sql = "SELECT 'a' AS a, NULL AS b, 7 AS c, 'no time' AS d, x'00' AS e,
-            '2026-01-31T12:00:00.007+00:00' AS f, '2026-01-31 12:00:00.007' AS g";
+            '2026-01-31T12:00:00.007+00:00' AS f, '2026-01-31 12:00:00.007' AS g, 1769860800 AS h, NULL AS i";
         let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap().unwrap();
         let mut values = Values::from(&row, 0).unwrap();
         assert_eq!(values.value::<String>().unwrap(), "a");
-        assert_eq!(values.value::<Option<String>>().unwrap(), None);
+        assert_eq!(values.optional::<String>().unwrap(), None);
         assert_eq!(values.value::<i64>().unwrap(), 7);
         assert!(values.instant().is_err());
         assert!(values.value::<uuid::Uuid>().is_err());
         let at = DateTime::from_timestamp_millis(1_769_860_800_007).unwrap();
         assert_eq!((values.instant().unwrap(), values.instant().unwrap()), (at, at));
-        assert!(values.value::<String>().is_err(), "there is no eighth");
+        assert_eq!(values.instant().unwrap().timestamp(), at.timestamp());
+        assert!(values.value::<String>().is_err(), "it is NULL");
+        assert!(values.optional::<String>().is_err(), "there is no more");
     }
 }

@@ -75,11 +75,11 @@ impl Brief {
             created_at: values.instant()?,
             expires_at: values.instant()?,
             email_norm: norm.then(|| values.value()).transpose()?,
-            name: asked.names.then(|| values.value()).transpose()?,
+            name: asked.names.then(|| values.optional()).transpose()?,
             role_id: asked.roles.then(|| values.value::<Uuid>()).transpose()?.map(Into::into),
             inviter_id: asked
                 .inviters
-                .then(|| values.value::<Option<Uuid>>())
+                .then(|| values.optional::<Uuid>())
                 .transpose()?
                 .map(|inviter| inviter.map(Into::into)),
         })

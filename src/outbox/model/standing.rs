@@ -47,9 +47,9 @@ impl Standing {
         Ok(Some(Self {
             state,
             attempts: values.value()?,
-            next_attempt_at: if attempts { row.try_get_by_index(columns + 2)? } else { None },
-            last_attempt_at: if attempts { row.try_get_by_index(columns + 3)? } else { None },
-            last_reply: if attempts { row.try_get_by_index(columns + 4)? } else { None },
+            next_attempt_at: if attempts { values.optional()? } else { None },
+            last_attempt_at: if attempts { values.optional()? } else { None },
+            last_reply: if attempts { values.optional()? } else { None },
         }))
     }
 }
