@@ -62,11 +62,9 @@ impl InvitationQuery {
             let order = (by, descending);
             let listing =
                 service::list(ctx.app(), ctx.actor(), tenant_id, filter, order, page, wanted).await?;
-            let slice = listing.slice;
-            let related = Related::read(ctx, columns, listing.tenant, &slice.rows).await?;
-            let related = Arc::new(related);
+            let related = Arc::new(Related::read(ctx, columns, &listing).await?);
             let show = |row| InvitationObject::listed(row, &related);
-            Ok(Connection::new(slice, |row| by.cursor(&row.brief), show))
+            Ok(Connection::new(listing.slice, |row| by.cursor(&row.brief), show))
         };
         Some(Box::pin(listed).await.map_err(|error: Error| error.into()))
     }

@@ -10,9 +10,10 @@ use crate::clock::Instant;
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{RoleId, UserId};
-use crate::invitation::{Columns, Listed};
+use crate::invitation::Columns;
+use crate::invitation::service::Listing;
 use crate::role::{self, graphql::RoleObject};
-use crate::tenant::{Tenant, graphql::TenantObject};
+use crate::tenant::graphql::TenantObject;
 use crate::user::{self, graphql::UserObject};
 
 /// What the rows of a list are asked for, of what is not read in any case.
@@ -46,16 +47,11 @@ impl Related {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub(super) async fn read(
-        ctx: &Context<'_>,
-        asked: Columns,
-        tenant: Tenant,
-        rows: &[Listed],
-    ) -> Result<Self> {
+    pub(super) async fn read(ctx: &Context<'_>, asked: Columns, listing: &Listing) -> Result<Self> {
         let app = ctx.app();
-        let tenant = Repeated::new(TenantObject(tenant));
-        let now = app.clock.now();
-        let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), now };
+        let rows = &listing.slice.rows;
+        let tenant = Repeated::new(TenantObject(listing.tenant.clone()));
+        let mut related = Self { tenant, users: HashMap::new(), roles: HashMap::new(), now: listing.now };
         if rows.is_empty() {
             return Ok(related);
         }

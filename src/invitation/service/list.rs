@@ -61,6 +61,8 @@ pub struct Listing {
     pub slice: Slice<Listed>,
     /// The tenant that they are of.
     pub tenant: Tenant,
+    /// When it was read.
+    pub now: Instant,
 }
 
 /// One page of a tenant's invitations.
@@ -116,7 +118,7 @@ pub async fn list(
         Some(_) => Box::pin(sought.read(db, wanted.total)).await?,
         None => sought.read_in_order(db, wanted.total).await?,
     };
-    Ok(Listing { slice: Slice::cut(rows, &page, total), tenant })
+    Ok(Listing { slice: Slice::cut(rows, &page, total), tenant, now })
 }
 
 /// Live invitations to the viewer's address from any tenant; none while the address is not verified.
