@@ -59,6 +59,7 @@ fn main() {
         if wanted.iter().any(|name| name.as_str() == "scale") {
             // A hundredth, say, tells whether it works; the page is about all of it.
             let of = wanted.iter().find_map(|name| name.parse().ok()).unwrap_or(1);
+            assert!((1..=100).contains(&of), "a hundredth is the least that says something");
             scale::measure(&mut report, of).await;
             if of == 1 {
                 report.write_scale();
