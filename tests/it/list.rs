@@ -8,7 +8,7 @@ use crate::support::{Client, TestApp};
 const QUERY: &str = "query Q($tenantId: ID, $first: Int, $after: String, $last: Int, $before: String,
     $filter: InvitationFilter, $orderBy: InvitationOrder) {
     invitations(tenantId: $tenantId, first: $first, after: $after, last: $last, before: $before, filter: $filter, orderBy: $orderBy) {
-        totalCount nodes { email } edges { cursor node { email } }
+        totalCount nodes { email role { key } invitedBy { id } delivery { state lastReply } } edges { cursor node { email } }
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
 
 async fn list(client: &Client, variables: Value) -> Value {
