@@ -33,7 +33,7 @@ e2e:
 bench *PARTS:
     cargo bench --bench load -- {{PARTS}}
 
-# Measure among ten million invitations and write docs/SCALE.md; half an hour, 40 GB of disk. `just scale 100` tries it with a hundredth.
+# Measure among ten million invitations and write docs/SCALE.md; 20 minutes, 25 GB of disk. `just scale 100` tries it with a hundredth.
 scale OF="1":
     cargo bench --bench load -- scale {{OF}}
 
