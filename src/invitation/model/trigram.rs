@@ -187,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn blocks_that_are_laid_together_are_of_one_span() {
+        for (number, blocks) in [(0, 1_024), (1, 1_023), (1_023, 1), (1_024, 1_024), (2_047, 1)] {
+            assert_eq!(left(number), blocks, "{number}");
+            assert_eq!(place(number).0, place(number + i32::from(blocks) - 1).0);
+        }
+    }
+
+    #[test]
+    fn what_blocks_hold_is_gathered_for_each_trigram() {
+        let mut held = Held::default();
+        held.add(1_024 + 7, ["abc", "abcd"].into_iter());
+        held.add(1_024 + 8, ["bcd"].into_iter());
+        let [abc, bcd] = [0x0061_6263, 0x0062_6364];
+        assert_eq!(held.span, 1);
+        assert_eq!(held.blocks[&abc], BTreeMap::from([(0, 0b1000_0000)]));
+        assert_eq!(held.blocks[&bcd], BTreeMap::from([(0, 0b1000_0000), (1, 0b0000_0001)]));
+    }
+
+    #[test]
     fn each_block_has_a_bit_of_its_own() {
         for number in [0, 7, 8, 1_023, 1_024, 5_000] {
             let (span, byte, bit) = place(number);
