@@ -195,10 +195,11 @@ async fn each_field_alone_is_what_it_is_beside_all_others() {
     let fields = fields.as_array().unwrap().iter().map(|field| {
         let (name, kind) = (field["name"].as_str().unwrap(), &field["type"]);
         let is_object = kind["kind"] == "OBJECT" || kind["ofType"]["kind"] == "OBJECT";
-        let inner = if name == "delivery" {
-            "{ state attempts nextAttemptAt lastAttemptAt lastReply }"
-        } else {
-            "{ id }"
+        let inner = match name {
+            "delivery" => "{ state attempts nextAttemptAt lastAttemptAt lastReply }",
+            "role" => "{ id key name }",
+            "tenant" => "{ id slug name }",
+            _ => "{ id name }",
         };
         (name.to_owned(), if is_object { format!("{name} {inner}") } else { name.to_owned() })
     });
