@@ -28,7 +28,7 @@ pub(super) const DETAILS: [&str; 8] =
 /// An invitation, and whose eyes see it.
 #[derive(Clone, Debug)]
 pub struct InvitationObject {
-    row: Arc<Listed>,
+    row: Listed,
     /// Whether the viewer manages invitations of the tenant; the invitee sees less.
     managed: bool,
     /// Who the invitee is known to be.
@@ -41,25 +41,25 @@ impl InvitationObject {
     /// As those see it who may invite.
     #[must_use]
     pub fn managed(row: Invitation) -> Self {
-        Self { row: Arc::new(row.into()), managed: true, viewer: None, related: None }
+        Self { row: row.into(), managed: true, viewer: None, related: None }
     }
 
     /// As [`InvitationObject::managed`], in a list of a tenant's.
     #[must_use]
     pub fn listed(row: Listed, related: &Arc<Related>) -> Self {
-        Self { row: Arc::new(row), managed: true, viewer: None, related: Some(related.clone()) }
+        Self { row, managed: true, viewer: None, related: Some(related.clone()) }
     }
 
     /// As the invitee sees it: without what concerns the inviter's side alone.
     #[must_use]
     pub fn invitee(row: Invitation) -> Self {
-        Self { row: Arc::new(row.into()), managed: false, viewer: None, related: None }
+        Self { row: row.into(), managed: false, viewer: None, related: None }
     }
 
     /// As the invitee sees it who has just accepted, or had before.
     #[must_use]
     pub fn accepted(row: Invitation, viewer: UserId) -> Self {
-        Self { row: Arc::new(row.into()), managed: false, viewer: Some(viewer), related: None }
+        Self { row: row.into(), managed: false, viewer: Some(viewer), related: None }
     }
 
     fn brief(&self) -> &Brief {
