@@ -66,8 +66,8 @@ fn put(text: &mut Vec<u8>, value: &Value) -> ServerResult<()> {
 enum Found {
     /// It has not been asked for yet.
     Nothing,
-    /// Its value is at hand.
-    AtHand,
+    /// It had its value without waiting.
+    Ready,
     /// It waits for something, such as another row to be read.
     Waits,
 }
@@ -157,7 +157,7 @@ impl<'a> Page<'a> {
             // A value that is at hand needs no place of its own; should it wait after all, it is asked for again, for it is only read. What is
             // within an object may have told of an error before it waits, and is asked for once.
             let is_value = field.node.selection_set.node.items.is_empty();
-            if *found == Found::AtHand
+            if *found == Found::Ready
                 && is_value
                 && let Poll::Ready(value) = pin!(resolve(place, object, field)).poll(task)
             {
@@ -168,7 +168,7 @@ impl<'a> Page<'a> {
             if *found != Found::Waits
                 && let Poll::Ready(value) = resolving.as_mut().poll(task)
             {
-                *found = Found::AtHand;
+                *found = Found::Ready;
                 put(&mut self.text, &value?)?;
                 continue;
             }

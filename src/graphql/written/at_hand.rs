@@ -7,10 +7,9 @@ use serde::Serialize;
 
 use super::{append, key};
 
-/// An object that can say without waiting what some of its fields are.
+/// An object that can say without waiting what some of its fields are: those without arguments that everybody sees who sees the object.
 pub trait AtHand: ObjectType {
-    /// Writes what the resolver of a field would answer, where that is at hand; it has no arguments. `None`, with nothing written, where the
-    /// field is to be resolved.
+    /// Writes what the resolver of a field would answer, where that is at hand. `None`, with nothing written, where the field is to be resolved.
     fn write(&self, _field: &Positioned<Field>, _text: &mut Vec<u8>) -> Option<()> {
         None
     }

@@ -135,7 +135,7 @@ impl<T: AtHand> OutputType for Plain<T> {
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
         let asked = if writes(ctx) { Asked::of::<T>(ctx, &ctx.item.node) } else { None };
         let Some(mut asked) = asked else { return self.0.resolve(ctx, field).await };
-        asked.0.iter_mut().for_each(|(_, found)| *found = Found::AtHand);
+        asked.0.iter_mut().for_each(|(_, found)| *found = Found::Ready);
         let page = poll_fn(|task| {
             let mut page = Page::default();
             let place = Place { ctx, index: None, within: None };

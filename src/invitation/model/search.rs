@@ -16,7 +16,7 @@ use crate::id::{InvitationId, TenantId, TypedId as _};
 
 pub(in crate::invitation) use super::block::{ROWS, numbered};
 
-/// Blocks that are laid together at the most: waiting for the disk once for all of them costs less than the rest.
+/// Blocks that are laid together at the most: a trigram is written once, and the disk waited for once, for all of them.
 const TOGETHER: u16 = 8;
 
 /// The last invitation that is in a block, in the order in which they are made.

@@ -11,7 +11,7 @@ use crate::invitation::model::search::{self, Made, ROWS};
 
 /// How long ago the last invitation of a block was made at the least, so that clocks that differ by less take no block back.
 const SETTLED: TimeDelta = TimeDelta::minutes(2);
-/// Steps of one run, some seconds of work: whoever stops the service waits for that.
+/// Steps of one run, a second or so of work: whoever stops the service waits for that.
 const STEPS: u64 = 16;
 
 /// What was done for a tenant.
