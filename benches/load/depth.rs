@@ -23,7 +23,7 @@ const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
     FROM n, one";
 
 /// Invitations that are to be in blocks and are in none yet.
-pub const UNINDEXED: &str = "SELECT COUNT(*) FROM pending_bound WHERE unindexed >= 512";
+pub const UNINDEXED: &str = "SELECT COUNT(*) FROM pending_bound WHERE unindexed >= 256";
 
 /// Waits until a worker has laid every block.
 pub async fn indexed(unindexed: impl AsyncFn() -> i64) {

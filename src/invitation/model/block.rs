@@ -8,7 +8,7 @@ use crate::clock::Instant;
 use crate::id::{InvitationId, TenantId, TypedId as _};
 
 /// Invitations in a block.
-pub(in crate::invitation) const ROWS: usize = 512;
+pub(in crate::invitation) const ROWS: usize = 256;
 /// Bytes of an identifier.
 const ID: usize = 16;
 /// What stands behind each address but the last; no address holds it.

@@ -157,10 +157,14 @@ fn is(status: InvitationStatus) -> SimpleExpr {
     Expr::col((Entity, Column::Status)).eq(SimpleExpr::Constant(status.to_value().into()))
 }
 
+/// The function that says where a text holds another, from 1 on; 0 where it does not.
+pub(super) fn place_in(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Sqlite { "instr" } else { "strpos" }
+}
+
 /// Whether an address holds a text. LIKE would have SQLite compile the statement anew for each text.
 pub(super) fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
-    let place = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
-    let place = Func::cust(place).arg(Expr::col((Entity, Column::EmailNorm))).arg(text);
+    let place = Func::cust(place_in(backend)).arg(Expr::col((Entity, Column::EmailNorm))).arg(text);
     SimpleExpr::from(place).gt(SimpleExpr::Constant(0.into()))
 }
 

@@ -12,12 +12,13 @@ use sea_orm::{
 
 use super::{block, bound, listing, scoped, trigram};
 use crate::clock::Instant;
+use crate::db::Values;
 use crate::id::{InvitationId, TenantId, TypedId as _};
 
 pub(in crate::invitation) use super::block::{ROWS, numbered};
 
 /// Blocks that are laid together at the most: a trigram is written once, and the disk waited for once, for all of them.
-const TOGETHER: u16 = 8;
+const TOGETHER: u16 = 16;
 
 /// The last invitation that is in a block, in the order in which they are made.
 pub(in crate::invitation) type Edge = (Instant, InvitationId);
@@ -42,54 +43,102 @@ pub(super) fn padded<T: Copy>(values: &[T]) -> Vec<T> {
 /// Where a text can be.
 #[derive(Debug)]
 pub(in crate::invitation) struct Candidates {
-    /// Every invitation behind this one may hold it.
+    /// The last invitation that is in a block.
     pub(in crate::invitation) edge: Edge,
     /// Numbers of the blocks that may hold it, in order.
     pub(in crate::invitation) blocks: Vec<i32>,
+    /// Invitations behind the edge that hold it, as many and in the order as they were asked for.
+    pub(in crate::invitation) behind: Vec<InvitationId>,
 }
 
-/// Where a text can be in addresses of a tenant's invitations that were made in a time; `None` where only reading all of them tells. One
-/// statement says it, so that it is of one moment.
+/// Where a text can be in addresses of a tenant's invitations that were made in a time, and what holds it behind the blocks, so much of it at the
+/// most; `None` where only reading all addresses tells. One statement says it, so that it is of one moment.
 pub(in crate::invitation) async fn candidates(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     text: &str,
     (from, to): (Option<Instant>, Option<Instant>),
+    (descending, most): (bool, usize),
 ) -> Result<Option<Candidates>, DbErr> {
     let sought = trigram::sought(text);
     if sought.is_empty() {
         return Ok(None);
     }
+    let backend = db.get_database_backend();
     let padded = padded(&sought.iter().copied().collect::<Vec<_>>());
-    let places: Vec<String> = (4..padded.len() + 4).map(|place| format!("${place}")).collect();
+    let places: Vec<String> = (5..padded.len() + 5).map(|place| format!("${place}")).collect();
+    // SQLite looks by one bound only, which is to be the edge.
+    let made = if backend == DbBackend::Sqlite { "+created_at" } else { "created_at" };
     let sql = format!(
-        "SELECT p.indexed_until, p.indexed_id, t.span, t.blocks,
+        "SELECT 0, p.indexed_until, p.indexed_id, t.span, t.blocks,
                 (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at >= $2
-                  ORDER BY last_created_at, number LIMIT 1) AS earliest,
+                  ORDER BY last_created_at, number LIMIT 1),
                 (SELECT number FROM search_block WHERE tenant_id = $1 AND last_created_at > $3
-                  ORDER BY last_created_at, number LIMIT 1) AS latest
+                  ORDER BY last_created_at, number LIMIT 1)
            FROM pending_bound p
-           LEFT JOIN search_trigram t ON t.tenant_id = p.tenant_id AND t.trigram IN ({})
-          WHERE p.tenant_id = $1 AND p.indexed_until IS NOT NULL",
-        places.join(", ")
+           LEFT JOIN search_trigram t ON t.tenant_id = p.tenant_id AND t.trigram IN ({trigrams})
+          WHERE p.tenant_id = $1 AND p.indexed_until IS NOT NULL
+          UNION ALL
+         SELECT 1, b.created_at, b.id, NULL, NULL, NULL, NULL
+           FROM (SELECT created_at, id FROM invitation
+                  WHERE tenant_id = $1 AND {made} >= $2{until} AND {place}(email_norm, $4) > 0
+                    AND (created_at, id) > ((SELECT indexed_until FROM pending_bound WHERE tenant_id = $1),
+                                            (SELECT indexed_id FROM pending_bound WHERE tenant_id = $1))
+                  ORDER BY created_at {order}, id {order} LIMIT {most}) b",
+        trigrams = places.join(", "),
+        until = if to.is_some() { format!(" AND {made} <= $3") } else { String::new() },
+        place = listing::place_in(backend),
+        order = if descending { "DESC" } else { "ASC" },
     );
-    let values = [Value::from(tenant), Value::from(from.unwrap_or_default()), Value::from(to)];
+    let values = [tenant.into(), from.unwrap_or_default().into(), to.into(), text.into()];
     let values = values.into_iter().chain(padded.into_iter().map(Value::from));
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
-    let rows = db.query_all_raw(statement).await?;
-    let Some(first) = rows.first() else { return Ok(None) };
-    let edge = (first.try_get("", "indexed_until")?, first.try_get("", "indexed_id")?);
-    let number = |name: &str| first.try_get::<Option<i32>>("", name);
-    let (earliest, latest) = (number("earliest")?, number("latest")?);
-    let mut common = trigram::Common::default();
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    let mut found = Found::default();
     for row in &rows {
-        common.read(row)?;
+        found.read(Values::from(row, 0)?)?;
     }
-    let mut blocks = common.numbers(sought.len());
-    // No block ends after the time has begun, or none after it has ended.
-    blocks.retain(|number| earliest.is_some_and(|earliest| earliest <= *number));
-    blocks.retain(|number| latest.is_none_or(|latest| *number <= latest));
-    Ok(Some(Candidates { edge, blocks }))
+    Ok(found.candidates(sought.len(), descending))
+}
+
+/// What a statement says about where a text can be.
+#[derive(Default)]
+struct Found {
+    edge: Option<Edge>,
+    common: trigram::Common,
+    /// No block before it ends after the time has begun.
+    earliest: Option<i32>,
+    /// Every block after it begins after the time has ended.
+    latest: Option<i32>,
+    behind: Vec<Edge>,
+}
+
+impl Found {
+    fn read(&mut self, mut row: Values<'_>) -> Result<(), DbErr> {
+        let (kind, at, id) = (row.value::<i32>()?, row.instant()?, row.value::<Uuid>()?.into());
+        if kind == 1 {
+            self.behind.push((at, id));
+            return Ok(());
+        }
+        self.edge = Some((at, id));
+        if let (Some(span), Some(blocks)) = (row.optional()?, row.optional()?) {
+            self.common.add(span, blocks);
+        }
+        self.earliest = row.optional()?;
+        self.latest = row.optional()?;
+        Ok(())
+    }
+
+    fn candidates(mut self, trigrams: usize, descending: bool) -> Option<Candidates> {
+        let edge = self.edge?;
+        let mut blocks = self.common.numbers(trigrams);
+        blocks.retain(|number| self.earliest.is_some_and(|earliest| earliest <= *number));
+        blocks.retain(|number| self.latest.is_none_or(|latest| *number <= latest));
+        self.behind.sort_unstable();
+        if descending {
+            self.behind.reverse();
+        }
+        Some(Candidates { edge, blocks, behind: self.behind.into_iter().map(|(_, id)| id).collect() })
+    }
 }
 
 /// Invitations behind an edge whose addresses hold a text and that were made in a time, so many at the most.

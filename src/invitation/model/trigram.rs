@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, QueryResult, QuerySelect};
+use sea_orm::{ActiveValue::Set, QuerySelect};
 
 use super::search::padded;
 use crate::db;
@@ -59,15 +59,8 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// Reads what a row says of one trigram; nothing where it has none.
-    pub(super) fn read(&mut self, row: &QueryResult) -> Result<(), DbErr> {
-        if let Some(span) = row.try_get::<Option<i32>>("", "span")? {
-            self.add(span, row.try_get("", "blocks")?);
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, span: i32, blocks: Vec<u8>) {
+    /// One of the trigrams is in these blocks of a span.
+    pub(super) fn add(&mut self, span: i32, blocks: Vec<u8>) {
         self.spans
             .entry(span)
             .and_modify(|(read, common)| {

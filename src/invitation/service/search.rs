@@ -20,7 +20,7 @@ const BLOCKS: usize = 32;
 /// Blocks that are read at once where no more can hold a text.
 const FEW: usize = 16;
 /// Blocks that are read where all that can hold a text are to be looked through.
-const BLOCKS_MOST: usize = 256;
+const BLOCKS_MOST: usize = 512;
 
 /// What a list shows, and how.
 #[derive(Clone, Copy)]
@@ -39,10 +39,12 @@ impl Sought<'_> {
         let text = self.conditions.email_contains.as_deref().unwrap_or_default();
         let walking = !total && self.order.0 == SortBy::CreatedAt;
         let made = if walking { self.made() } else { self.conditions.created };
-        let Some(candidates) = search::candidates(db, self.tenant, text, made).await? else {
+        let most = if walking { self.first() } else { MOST + 1 };
+        let how = (self.latest_first(), most);
+        let Some(candidates) = search::candidates(db, self.tenant, text, made, how).await? else {
             return self.read_in_order(db, total).await;
         };
-        let search = Search { sought: self, text, candidates };
+        let search = Search { sought: self, text, candidates, walking };
         let all = if walking { None } else { search.all(db).await? };
         if let Some(ids) = all {
             return search.read_among(db, ids, total).await;
@@ -76,6 +78,16 @@ impl Sought<'_> {
         Ok(model::list(db, self.tenant, conditions, self.order, self.page, self.now, self.columns).await?)
     }
 
+    /// Rows that fill a page, and the one more.
+    fn wanted(&self) -> usize {
+        usize::try_from(self.page.size).unwrap_or(usize::MAX).saturating_add(1)
+    }
+
+    /// As many invitations behind the blocks as are read at first; few numbers, since each is a statement of its own.
+    fn first(&self) -> usize {
+        self.wanted().next_multiple_of(64)
+    }
+
     /// Whether what was made last is read first.
     fn latest_first(&self) -> bool {
         self.order.1 != self.page.backward
@@ -106,6 +118,8 @@ struct Search<'a> {
     sought: Sought<'a>,
     text: &'a str,
     candidates: Candidates,
+    /// Whether what is behind the blocks was read for a page of it, rather than for all pages.
+    walking: bool,
 }
 
 impl Search<'_> {
@@ -133,7 +147,7 @@ impl Search<'_> {
         if self.candidates.blocks.len() > BLOCKS_MOST {
             return Ok(None);
         }
-        let mut ids = self.behind(db, self.sought.conditions.created, MOST + 1).await?;
+        let mut ids = self.candidates.behind.clone();
         for blocks in self.candidates.blocks.chunks(BLOCKS) {
             if ids.len() > MOST {
                 break;
@@ -223,8 +237,14 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn over(search: &'a Search<'a>) -> Self {
-        let wanted = usize::try_from(search.sought.page.size).unwrap_or(usize::MAX).saturating_add(1);
-        Self { search, wanted, rows: Vec::new(), ids: Vec::new(), least: 0, looked: 0 }
+        Self {
+            search,
+            wanted: search.sought.wanted(),
+            rows: Vec::new(),
+            ids: Vec::new(),
+            least: 0,
+            looked: 0,
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -249,12 +269,15 @@ impl<'a> Walk<'a> {
     /// Goes on with what is behind all blocks, first with as much as fills a page by itself.
     async fn take_behind(&mut self, db: &impl ConnectionTrait) -> Result<bool> {
         let made = self.search.sought.made();
-        let first = self.search.behind(db, made, self.wanted).await?;
+        let first = match self.search.walking {
+            true => self.search.candidates.behind.clone(),
+            false => self.search.behind(db, made, self.search.sought.first()).await?,
+        };
         let (taken, last) = (first.len(), first.last().copied());
         if !self.take(db, first).await? {
             return Ok(false);
         }
-        if taken < self.wanted || self.is_full() {
+        if taken < self.search.sought.first() || self.is_full() {
             return Ok(true);
         }
         // What was made meanwhile may stand before it, and belongs to whoever asks later.
