@@ -5,6 +5,7 @@
 //! connection for ever. Here hyper serves the connections (HTTP/1.1; TLS and HTTP/2 are the proxy's).
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint as _, Request};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
 /// Longest head of a request in bytes.
@@ -57,12 +58,14 @@ pub async fn serve(
         let Ok(permit) = permit else { break };
         match accepted {
             Ok((socket, peer)) => {
-                let connection =
-                    connection(socket, peer, connections.patience, Arc::clone(&endpoint), stopped.clone());
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
+                let endpoint = Arc::clone(&endpoint);
+                tokio::spawn(connection(
+                    (socket, peer),
+                    connections.patience,
+                    endpoint,
+                    stopped.clone(),
+                    permit,
+                ));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -82,12 +85,13 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
+/// Serves a connection to its end, and gives its permit back then. It is spawned as it is: a task that awaits it would have room for it twice.
 async fn connection(
-    socket: TcpStream,
-    peer: std::net::SocketAddr,
+    (socket, peer): (TcpStream, SocketAddr),
     patience: Duration,
     endpoint: Arc<BoxEndpoint<'static>>,
     mut stopped: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
 ) {
     let _ = socket.set_nodelay(true);
     let (Ok(local), remote) = (socket.local_addr(), RemoteAddr(Addr::SocketAddr(peer))) else { return };

@@ -77,10 +77,12 @@ impl Follower {
             if let Some(event) = self.read.pop_front() {
                 return Ok(event);
             }
-            self.look_at_rights().await?;
+            // Boxed: a stream has the room for it as long as it is followed, and waits nearly always.
+            Box::pin(self.look_at_rights()).await?;
             // Marked as seen before reading: what is sealed meanwhile wakes again.
             self.head.borrow_and_update();
-            let rows = event::service::behind(&self.app, self.tenant, self.position, FAMILY, BATCH).await?;
+            let behind = event::service::behind(&self.app, self.tenant, self.position, FAMILY, BATCH);
+            let rows = Box::pin(behind).await?;
             if let Some(last) = rows.last() {
                 self.position = last.position.unwrap_or(self.position);
                 self.read.extend(rows);
