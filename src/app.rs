@@ -17,7 +17,7 @@ use crate::mail::Mailer;
 use crate::membership::Standing;
 use crate::password::Hasher;
 use crate::role::Role;
-use crate::user::User;
+use crate::user::Person;
 use crate::{platform, webhook};
 
 /// Most rows of a kind that are remembered beside sessions.
@@ -43,7 +43,7 @@ pub struct Parts {
     /// Roles that stand beside rows.
     pub roles_seen: Remembered<RoleId, Role>,
     /// Users that stand beside rows.
-    pub users_seen: Remembered<UserId, User>,
+    pub users_seen: Remembered<UserId, Person>,
     /// Signs and seals events.
     pub event_key: EventKey,
     /// Tells who follows events that there are more.

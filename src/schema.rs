@@ -193,7 +193,7 @@ pub async fn find(app: &App, actor: &Actor, id: &str) -> Result<Option<Node>> {
             || viewer == id
             || membership::service::share_a_tenant(db, viewer, id).await?;
         let user = if seen { user::service::by_ids(db, &[id]).await?.pop() } else { None };
-        return Ok(user.map(UserObject).map(Node::User));
+        return Ok(user.map(UserObject::from).map(Node::User));
     }
     Ok(None)
 }

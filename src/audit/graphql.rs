@@ -18,7 +18,7 @@ use crate::graphql::{
 use crate::id::{self, EventId};
 use crate::page::PageArgs;
 use crate::schema::{self, Node};
-use crate::user::User;
+use crate::user::Person;
 use crate::user::graphql::UserObject;
 
 /// An event as those see it who may.
@@ -47,7 +47,7 @@ impl EventObject {
 
     /// User who did it; null for the command line, the service itself, and accounts that are gone.
     async fn actor(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
-        let loaded: Result<Option<User>, _> = ctx.load(self.0.actor_id?).await;
+        let loaded: Result<Option<Person>, _> = ctx.load(self.0.actor_id?).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 

@@ -4,7 +4,10 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, QueryOrder};
+use sea_orm::{
+    ActiveValue::Set, FromQueryResult as _, Iterable as _, JoinType, QueryOrder, QueryResult,
+    QuerySelect as _,
+};
 
 use crate::clock::Instant;
 use crate::id::{RoleId, TenantId};
@@ -33,6 +36,25 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What the names of a joined role's columns begin with.
+const JOINED: &str = "joined_role_";
+
+/// Rows, each with the role that a column of theirs names; read by [`of_joined`].
+pub fn joined<E: EntityTrait>(rows: Select<E>, role: E::Column) -> Select<E> {
+    let role = E::belongs_to(Entity).from(role).to(Column::Id).into();
+    Column::iter().fold(rows.join(JoinType::LeftJoin, role), |rows, column| {
+        rows.column_as(column, format!("{JOINED}{}", column.to_string()))
+    })
+}
+
+/// The role in a row of [`joined`].
+///
+/// # Errors
+/// Where the row names none.
+pub fn of_joined(row: &QueryResult) -> Result<Model, DbErr> {
+    Model::from_query_result(row, JOINED)
+}
 
 fn scoped(tenant: TenantId) -> Select<Entity> {
     Entity::find().filter(Column::TenantId.eq(tenant))

@@ -7,7 +7,7 @@ use async_graphql::dataloader::Loader;
 use async_graphql::parser::types::Field;
 use async_graphql::{Context, ID, Object, Positioned};
 
-use super::{User, service};
+use super::{Person, User, service};
 use crate::auth;
 use crate::clock::Instant;
 use crate::error::Error;
@@ -20,7 +20,13 @@ use crate::membership::{self, Membership};
 
 /// A user as other members of a tenant see them; whoever makes one has checked that the viewer may.
 #[derive(Clone, Debug)]
-pub struct UserObject(pub User);
+pub struct UserObject(pub Person);
+
+impl From<User> for UserObject {
+    fn from(user: User) -> Self {
+        Self(user.into())
+    }
+}
 
 impl AtHand for UserObject {
     fn write(&self, field: &Positioned<Field>, text: &mut Vec<u8>) -> Option<()> {
@@ -133,10 +139,10 @@ impl Loader<MembershipsOf> for Rows {
 }
 
 impl Loader<UserId> for Rows {
-    type Value = User;
+    type Value = Person;
     type Error = Arc<Error>;
 
-    async fn load(&self, keys: &[UserId]) -> Result<HashMap<UserId, User>, Arc<Error>> {
+    async fn load(&self, keys: &[UserId]) -> Result<HashMap<UserId, Person>, Arc<Error>> {
         let rows = service::by_ids_now(&self.0, keys).await.map_err(Arc::new)?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }

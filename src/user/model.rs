@@ -5,7 +5,10 @@
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType, SelectStatement};
-use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect, QueryTrait, Statement};
+use sea_orm::{
+    Condition, DbBackend, FromQueryResult, JoinType, Order, QueryOrder, QueryResult, QuerySelect, QueryTrait,
+    Statement,
+};
 
 use crate::clock::Instant;
 use crate::db;
@@ -95,6 +98,59 @@ pub(super) async fn locked(db: &impl ConnectionTrait, id: UserId) -> Result<Opti
 
 pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(db).await
+}
+
+/// What others are told of a user.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Person {
+    /// Identifier.
+    pub id: UserId,
+    /// Address as it was typed.
+    pub email: String,
+    /// Name that people see.
+    pub name: String,
+    /// Whether they administer the platform.
+    pub is_superuser: bool,
+    /// When the account was made.
+    pub created_at: Instant,
+}
+
+impl From<Model> for Person {
+    fn from(user: Model) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            name: user.name,
+            is_superuser: user.is_superuser,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// The columns of a [`Person`].
+const PERSON: [Column; 5] = [Column::Id, Column::Email, Column::Name, Column::IsSuperuser, Column::CreatedAt];
+/// What the names of these columns begin with where they are joined.
+const JOINED: &str = "joined_user_";
+
+pub(super) async fn persons(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Person>, DbErr> {
+    let named = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
+    named.select_only().columns(PERSON).into_model().all(db).await
+}
+
+/// Rows, each with the person that a column of theirs names; read by [`of_joined`].
+pub fn joined<E: EntityTrait>(rows: Select<E>, user: E::Column) -> Select<E> {
+    let user = E::belongs_to(Entity).from(user).to(Column::Id).into();
+    PERSON.into_iter().fold(rows.join(JoinType::LeftJoin, user), |rows, column| {
+        rows.column_as(column, format!("{JOINED}{}", column.to_string()))
+    })
+}
+
+/// The person in a row of [`joined`].
+///
+/// # Errors
+/// Where the row names none.
+pub fn of_joined(row: &QueryResult) -> Result<Person, DbErr> {
+    Person::from_query_result(row, JOINED)
 }
 
 pub(super) async fn any_superuser(db: &impl ConnectionTrait) -> Result<bool, DbErr> {

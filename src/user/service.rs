@@ -4,7 +4,7 @@ use sea_orm::ConnectionTrait;
 use sea_orm::sea_query::SelectStatement;
 use secrecy::SecretString;
 
-use super::model::{self, Filter, Model, UserStatus};
+use super::model::{self, Filter, Model, Person, UserStatus};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::clock::Instant;
@@ -127,17 +127,13 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Mod
     Ok(model::by_ids(db, ids).await?)
 }
 
-/// The users with these identifiers, outside of a transaction and without the hashes of their passwords: what was read in the state that the
-/// database is in is not read again.
+/// What others are told of the users with these identifiers, outside of a transaction: what was read in the state that the database is in is not
+/// read again.
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn by_ids_now(app: &App, ids: &[UserId]) -> Result<Vec<Model>> {
-    let read = async |ids: &[UserId]| {
-        let mut users = by_ids(app.db.reader(), ids).await?;
-        users.iter_mut().for_each(|user| user.password_hash = None);
-        Ok::<_, Error>(users)
-    };
+pub async fn by_ids_now(app: &App, ids: &[UserId]) -> Result<Vec<Person>> {
+    let read = async |ids: &[UserId]| Ok::<_, Error>(model::persons(app.db.reader(), ids).await?);
     app.users_seen.many(&app.db, ids, |row| row.id, read).await
 }
 

@@ -18,13 +18,16 @@ const USERS: &str =
 async fn operations_send_as_many_statements_as_they_need_whatever_the_page() {
     let watched = Watched::start().await;
     // On SQLite a session that was looked at costs nothing until something is written.
-    let known = usize::from(crate::support::database::server().is_some());
+    let postgres = crate::support::database::server().is_some();
+    let known = usize::from(postgres);
+    // Inviters and roles stand beside the rows on PostgreSQL, and are remembered on SQLite.
+    let beside = if postgres { 0 } else { 2 };
     for (query, most) in [
         ("{ me { id name email } }".to_owned(), known),
         ("{ me { id activeMembership { role { key } tenant { name } } } }".to_owned(), known + 3),
-        (format!("{{ invitations(first: 2) {{ {PAGE} }} }}"), known + 5),
-        (format!("{{ invitations(first: 100) {{ {PAGE} }} }}"), known + 5),
-        (format!("{{ invitations(first: 100) {{ totalCount {PAGE} }} }}"), known + 6),
+        (format!("{{ invitations(first: 2) {{ {PAGE} }} }}"), known + 1 + beside),
+        (format!("{{ invitations(first: 100) {{ {PAGE} }} }}"), known + 1 + beside),
+        (format!("{{ invitations(first: 100) {{ totalCount {PAGE} }} }}"), known + 2 + beside),
         ("{ me { activeMembership { tenant { members(first: 100) { nodes { user { name } role { key } } } } } } }".to_owned(), known + 6),
         (format!("{{ users(first: 2) {{ {USERS} }} }}"), known + 5),
         (format!("{{ users(first: 50) {{ {USERS} }} }}"), known + 5),

@@ -19,7 +19,7 @@ use crate::invitation::{Brief, CancelReason, Invitation, InvitationStatus, Liste
 use crate::role::graphql::RoleObject;
 use crate::tenant::graphql::TenantObject;
 use crate::user::graphql::UserObject;
-use crate::{membership, user::User};
+use crate::{membership, user::Person};
 
 /// Fields for which the whole row is needed.
 pub(super) const DETAILS: [&str; 8] =
@@ -156,7 +156,7 @@ impl InvitationObject {
         if let Some(user) = self.related.as_ref().and_then(|related| related.users.get(&inviter_id)) {
             return Some(Ok(user.clone()));
         }
-        let loaded: Result<Option<User>, _> = ctx.load(inviter_id).await;
+        let loaded: Result<Option<Person>, _> = ctx.load(inviter_id).await;
         loaded.map(|user| user.map(|user| Repeated::new(UserObject(user)))).map_err(Into::into).transpose()
     }
 
@@ -171,7 +171,7 @@ impl InvitationObject {
             Ok(whole) => whole.accepted_by.filter(|id| self.managed || self.viewer == Some(*id))?,
             Err(error) => return Some(Err(error)),
         };
-        let loaded: Result<Option<User>, _> = ctx.load(accepted_by).await;
+        let loaded: Result<Option<Person>, _> = ctx.load(accepted_by).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 

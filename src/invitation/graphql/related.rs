@@ -1,6 +1,7 @@
 //! What belongs to the rows of a list, read at once: a statement for each kind that was asked for, and no waiting of row for row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_graphql::Context;
 
@@ -10,8 +11,8 @@ use crate::clock::Instant;
 use crate::error::Result;
 use crate::graphql::{Repeated, RequestContext as _};
 use crate::id::{RoleId, UserId};
-use crate::invitation::Columns;
 use crate::invitation::service::Listing;
+use crate::invitation::{Columns, Listed};
 use crate::role::{self, graphql::RoleObject};
 use crate::tenant::graphql::TenantObject;
 use crate::user::{self, graphql::UserObject};
@@ -56,24 +57,35 @@ impl Related {
             return Ok(related);
         }
         if asked.inviters {
-            let ids = each_once(rows.iter().filter_map(|row| row.brief.inviter_id.flatten()));
+            let (known, ids) =
+                each_once(rows, |row| row.inviter.clone(), |row| row.brief.inviter_id.flatten());
             let users = user::service::by_ids_now(app, &ids).await?;
-            related.users =
-                users.into_iter().map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
+            let users = users.into_iter().chain(known.into_values().map(Arc::unwrap_or_clone));
+            related.users = users.map(|user| (user.id, Repeated::new(UserObject(user)))).collect();
         }
         if asked.roles {
-            let ids = each_once(rows.iter().filter_map(|row| row.brief.role_id));
+            let (known, ids) = each_once(rows, |row| row.role.clone(), |row| row.brief.role_id);
             let roles = role::service::by_ids_now(app, &ids).await?;
-            related.roles =
-                roles.into_iter().map(|role| (role.id, Repeated::new(RoleObject(role)))).collect();
+            let roles = roles.into_iter().chain(known.into_values().map(Arc::unwrap_or_clone));
+            related.roles = roles.map(|role| (role.id, Repeated::new(RoleObject(role)))).collect();
         }
         Ok(related)
     }
 }
 
-fn each_once<T: Ord>(ids: impl Iterator<Item = T>) -> Vec<T> {
-    let mut ids: Vec<T> = ids.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
+/// What was read with the rows, and what is to be read; each once.
+fn each_once<K: Ord + Copy, V>(
+    rows: &[Listed],
+    known: impl Fn(&Listed) -> Option<V>,
+    key: impl Fn(&Listed) -> Option<K>,
+) -> (BTreeMap<K, V>, Vec<K>) {
+    let (mut of_rows, mut others) = (BTreeMap::new(), BTreeSet::new());
+    for row in rows {
+        let Some(key) = key(row) else { continue };
+        match known(row) {
+            Some(known) => drop(of_rows.insert(key, known)),
+            None => drop(others.insert(key)),
+        }
+    }
+    (of_rows, others.into_iter().collect())
 }

@@ -2,16 +2,12 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement, SimpleExpr};
-use sea_orm::{
-    Condition, DbBackend, FromQueryResult, Iterable as _, Order, QueryOrder, QueryResult, QuerySelect,
-    QueryTrait as _,
-};
+use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect};
 
-use super::{Brief, Column, Columns, Entity, InvitationStatus, Model, scoped, search};
+use super::{Brief, Column, Columns, Entity, InvitationStatus, Listed, listed, scoped, search};
 use crate::clock::Instant;
 use crate::db;
 use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
-use crate::outbox::{self, Standing};
 use crate::page::{Cursor, Page, SortKey};
 
 /// What a list of invitations is sorted by.
@@ -168,29 +164,6 @@ pub(super) fn holds(backend: DbBackend, text: &str) -> SimpleExpr {
     SimpleExpr::from(place).gt(SimpleExpr::Constant(0.into()))
 }
 
-/// An invitation in a list.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    /// What was asked for of it, but for details.
-    pub brief: Brief,
-    /// The whole of its row, where details were asked for; apart, for what a list moves about is to be small.
-    pub whole: Option<Box<Model>>,
-    /// Where its mail stands, where that was asked for; `None` within where there is no mail.
-    pub mail: Option<Option<Standing>>,
-}
-
-impl From<Brief> for Listed {
-    fn from(brief: Brief) -> Self {
-        Self { brief, whole: None, mail: None }
-    }
-}
-
-impl From<Model> for Listed {
-    fn from(whole: Model) -> Self {
-        Self { brief: Brief::from(&whole), whole: Some(Box::new(whole)), mail: None }
-    }
-}
-
 /// One page of a tenant's invitations and one row more, in the order of reading; each with what `columns` asks for.
 pub(in crate::invitation) async fn list(
     db: &impl ConnectionTrait,
@@ -212,36 +185,7 @@ pub(in crate::invitation) async fn list(
     let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
     let query =
         query.order_by(by.column(), reading.clone()).order_by(Column::Id, reading).limit(page.size + 1);
-    let norm = by == SortBy::Email;
-    if columns.details {
-        let whole = |row: &QueryResult| Model::from_query_result(row, "").map(Listed::from);
-        return read(db, query, Column::iter().count(), columns, whole).await;
-    }
-    let brief = Brief::columns(columns, norm);
-    let own = brief.len();
-    let read_brief = |row: &QueryResult| Brief::read(row, columns, norm).map(Listed::from);
-    read(db, query.select_only().columns(brief), own, columns, read_brief).await
-}
-
-/// Reads rows of so many columns of their own, with their mails behind them where these are asked for.
-async fn read(
-    db: &impl ConnectionTrait,
-    query: Select<Entity>,
-    own: usize,
-    columns: Columns,
-    row: impl Fn(&QueryResult) -> Result<Listed, DbErr>,
-) -> Result<Vec<Listed>, DbErr> {
-    let query = match columns.mails {
-        true => outbox::with_standing(query, Column::OutboxId, columns.attempts),
-        false => query,
-    };
-    let rows = db.query_all_raw(query.build(db.get_database_backend())).await?;
-    let mut listed = Vec::with_capacity(rows.len());
-    for found in &rows {
-        let mail = columns.mails.then(|| Standing::behind(own, found, columns.attempts)).transpose()?;
-        listed.push(Listed { mail, ..row(found)? });
-    }
-    Ok(listed)
+    listed::read(db, query, columns, by == SortBy::Email).await
 }
 
 pub(in crate::invitation) async fn count(

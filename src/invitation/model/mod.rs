@@ -5,6 +5,7 @@
 mod block;
 mod bound;
 mod brief;
+mod listed;
 mod listing;
 mod prospect;
 pub(super) mod search;
@@ -20,7 +21,8 @@ use crate::id::{InvitationId, OutboxId, RoleId, TenantId, UserId};
 
 pub(super) use bound::{AT_MOST, raise, raised, raising, recount, room};
 pub use brief::{Brief, Columns};
-pub use listing::{Listed, SortBy};
+pub use listed::Listed;
+pub use listing::SortBy;
 pub(super) use listing::{Where, addresses_all_tenants, count, list};
 pub(super) use prospect::{Prospect, seen};
 

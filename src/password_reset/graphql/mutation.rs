@@ -119,7 +119,7 @@ impl PasswordMutation {
         let new = SecretString::from(input.new_password);
         let done = Box::pin(service::reset_password(ctx.app(), ctx.actor(), &input.token, &new)).await;
         Some(settle(done, |user, user_errors| ResetPasswordPayload {
-            user: user.map(UserObject),
+            user: user.map(UserObject::from),
             user_errors,
         }))
     }

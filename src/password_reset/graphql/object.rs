@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object};
 use crate::graphql::{AtHand, DateTime, GqlResult, RequestContext as _, global};
 use crate::membership::graphql::Colleague;
 use crate::password_reset::{ResetRequest, ResetStatus};
-use crate::user::User;
+use crate::user::Person;
 use crate::user::graphql::UserObject;
 
 /// A reset request as its requester sees it, and those who may decide it.
@@ -24,7 +24,7 @@ impl ResetRequestObject {
 
     /// Whose password it is about.
     async fn user(&self, ctx: &Context<'_>) -> Option<GqlResult<UserObject>> {
-        let loaded: Result<Option<User>, _> = ctx.load(self.0.user_id).await;
+        let loaded: Result<Option<Person>, _> = ctx.load(self.0.user_id).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 
@@ -45,7 +45,7 @@ impl ResetRequestObject {
                 Err(error) => return Some(Err(error.into())),
             }
         }
-        let loaded: Result<Option<User>, _> = ctx.load(decider).await;
+        let loaded: Result<Option<Person>, _> = ctx.load(decider).await;
         loaded.map(|user| user.map(UserObject)).map_err(Into::into).transpose()
     }
 

@@ -43,7 +43,7 @@ impl PlatformQuery {
         let filter = filter.unwrap_or_default();
         let filter = Filter { search: filter.search, is_superuser: filter.is_superuser };
         let listed = Box::pin(service::users(ctx.app(), ctx.actor(), filter, page, count)).await;
-        let shown = |slice| Connection::new(slice, service::cursor, UserObject);
+        let shown = |slice| Connection::new(slice, service::cursor, UserObject::from);
         Some(listed.map(shown).map_err(Into::into))
     }
 
@@ -91,7 +91,7 @@ impl PlatformMutation {
         Some(settle(Box::pin(done).await, |done, user_errors| {
             let (user, revoked) = done.unzip();
             RevokeUserSessionsPayload {
-                user: user.map(UserObject),
+                user: user.map(UserObject::from),
                 revoked_sessions: i32::try_from(revoked.unwrap_or_default()).unwrap_or(i32::MAX),
                 user_errors,
             }

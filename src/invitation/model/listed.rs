@@ -1,0 +1,111 @@
+//! Rows of a list, with what stands beside them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{DbBackend, FromQueryResult as _, Iterable as _, QuerySelect, QueryTrait as _};
+
+use super::{Brief, Column, Columns, Entity, Model};
+use crate::outbox::{self, Standing};
+use crate::role::{self, Role};
+use crate::user::{self, Person};
+
+/// An invitation in a list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// What was asked for of it, but for details.
+    pub brief: Brief,
+    /// The whole of its row, where details were asked for; apart, for what a list moves about is to be small.
+    pub whole: Option<Box<Model>>,
+    /// Where its mail stands, where that was asked for; `None` within where there is no mail.
+    pub mail: Option<Option<Standing>>,
+    /// Who invited, where that was read with the row.
+    pub inviter: Option<Arc<Person>>,
+    /// The role on offer, where that was read with the row.
+    pub role: Option<Arc<Role>>,
+}
+
+impl From<Brief> for Listed {
+    fn from(brief: Brief) -> Self {
+        Self { brief, whole: None, mail: None, inviter: None, role: None }
+    }
+}
+
+impl From<Model> for Listed {
+    fn from(whole: Model) -> Self {
+        let brief = Brief::from(&whole);
+        Self { whole: Some(Box::new(whole)), ..Self::from(brief) }
+    }
+}
+
+/// Reads rows with what `columns` asks for; `norm` says whether they are in the order of canonical addresses.
+///
+/// Whoever invited and roles are joined on PostgreSQL, where each statement is a way there and back. On SQLite they are few that are remembered,
+/// and a value costs as much as it is long.
+pub(super) async fn read(
+    db: &impl ConnectionTrait,
+    query: Select<Entity>,
+    columns: Columns,
+    norm: bool,
+) -> Result<Vec<Listed>, DbErr> {
+    let backend = db.get_database_backend();
+    let joins = backend == DbBackend::Postgres;
+    let brief = Brief::columns(columns, norm);
+    let own = if columns.details { Column::iter().count() } else { brief.len() };
+    let mut query = if columns.details { query } else { query.select_only().columns(brief) };
+    if columns.mails {
+        query = outbox::with_standing(query, Column::OutboxId, columns.attempts);
+    }
+    if joins && columns.inviters {
+        query = user::joined(query, Column::InviterId);
+    }
+    if joins && columns.roles {
+        query = role::joined(query, Column::RoleId);
+    }
+    let rows = db.query_all_raw(query.build(backend)).await?;
+    let (mut users, mut roles) = (Beside::default(), Beside::default());
+    let mut listed = Vec::with_capacity(rows.len());
+    for found in &rows {
+        let mut row = if columns.details {
+            Listed::from(Model::from_query_result(found, "")?)
+        } else {
+            Listed::from(Brief::read(found, columns, norm)?)
+        };
+        if columns.mails {
+            row.mail = Some(Standing::behind(own, found, columns.attempts)?);
+        }
+        if joins && columns.inviters {
+            row.inviter = users.of(row.brief.inviter_id.flatten(), || user::of_joined(found))?;
+        }
+        if joins && columns.roles {
+            row.role = roles.of(row.brief.role_id, || role::of_joined(found))?;
+        }
+        listed.push(row);
+    }
+    Ok(listed)
+}
+
+/// What stands beside many rows, made once.
+struct Beside<K, V>(HashMap<K, Arc<V>>);
+
+impl<K, V> Default for Beside<K, V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: std::hash::Hash + Eq, V> Beside<K, V> {
+    fn of(
+        &mut self,
+        key: Option<K>,
+        read: impl FnOnce() -> Result<V, DbErr>,
+    ) -> Result<Option<Arc<V>>, DbErr> {
+        use std::collections::hash_map::Entry;
+        let Some(key) = key else { return Ok(None) };
+        Ok(Some(match self.0.entry(key) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(place) => place.insert(Arc::new(read()?)).clone(),
+        }))
+    }
+}
