@@ -1,10 +1,13 @@
 //! Who asks, from which session, in which tenant, with which permissions.
 
+use std::sync::Arc;
+
 use crate::clock::Instant;
 use crate::email::Email;
 use crate::error::{Error, Result};
 use crate::id::{MembershipId, RoleId, SessionId, TenantId, UserId};
 use crate::permission::{Permission, Permissions};
+use crate::standing::Standing;
 
 /// Where a request came from; kept with what it caused.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +57,8 @@ pub struct Principal {
     pub active_membership: Option<MembershipId>,
     /// When the account was made.
     pub created_at: Instant,
+    /// What the user was in the tenant of the session when that was read, whatever their state and its own.
+    pub standing: Option<Arc<Standing>>,
 }
 
 /// Who is behind a request.
@@ -68,6 +73,8 @@ enum Who {
 #[derive(Clone, Debug)]
 pub struct Actor {
     who: Who,
+    /// Whether they only read, so that what they are in a tenant stays as it was read.
+    reads: bool,
     /// Where the request came from.
     pub origin: Origin,
 }
@@ -76,19 +83,33 @@ impl Actor {
     /// Somebody without a valid access token.
     #[must_use]
     pub fn stranger(origin: Origin) -> Self {
-        Self { who: Who::Stranger, origin }
+        Self { who: Who::Stranger, reads: false, origin }
     }
 
     /// Whoever runs a command on the host, and the service's own jobs.
     #[must_use]
     pub fn operator() -> Self {
-        Self { who: Who::Operator, origin: Origin::default() }
+        Self { who: Who::Operator, reads: false, origin: Origin::default() }
     }
 
     /// A signed-in user.
     #[must_use]
     pub fn user(principal: Principal, origin: Origin) -> Self {
-        Self { who: Who::User(Box::new(principal)), origin }
+        Self { who: Who::User(Box::new(principal)), reads: false, origin }
+    }
+
+    /// For a query: what the actor is in the tenant of the session is what was read with it, and not read again. A mutation may change that
+    /// before it reads it, and a subscription outlives it.
+    #[must_use]
+    pub fn of_query(self) -> Self {
+        Self { reads: true, ..self }
+    }
+
+    /// What the actor is in a tenant, where a query knows that already.
+    #[must_use]
+    pub fn standing_in(&self, tenant: TenantId) -> Option<&Standing> {
+        let known = self.principal().filter(|_| self.reads)?.standing.as_deref();
+        known.filter(|standing| standing.tenant_id == tenant)
     }
 
     /// The signed-in user, if there is one.

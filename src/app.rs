@@ -14,9 +14,9 @@ use crate::event::{EventKey, Feed};
 use crate::id::{IdSource, RoleId, TenantId, TypedId, UserId};
 use crate::keys::Keys;
 use crate::mail::Mailer;
-use crate::membership::Standing;
 use crate::password::Hasher;
 use crate::role::Role;
+use crate::standing::Standing;
 use crate::user::Person;
 use crate::{platform, webhook};
 

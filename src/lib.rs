@@ -44,6 +44,7 @@ pub mod page;
 pub mod password;
 pub mod password_reset;
 pub mod permission;
+pub mod standing;
 pub mod telemetry;
 pub mod text;
 pub mod words;

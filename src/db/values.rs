@@ -40,7 +40,7 @@ impl<'r> Values<'r> {
         T: Decode<'r, Sqlite> + Decode<'r, Postgres>,
     {
         let place = self.next;
-        self.optional()?.ok_or_else(|| DbErr::Type(format!("nothing at place {place} of a row")))
+        self.optional()?.ok_or_else(|| nothing_at(place))
     }
 
     /// The next value, or none.
@@ -65,16 +65,25 @@ impl<'r> Values<'r> {
     /// # Errors
     /// As [`Values::value`].
     pub fn instant(&mut self) -> Result<Instant, DbErr> {
+        let place = self.next;
+        self.optional_instant()?.ok_or_else(|| nothing_at(place))
+    }
+
+    /// The next value, a moment or none.
+    ///
+    /// # Errors
+    /// As [`Values::optional`].
+    pub fn optional_instant(&mut self) -> Result<Option<Instant>, DbErr> {
         if let Row::Sqlite(row) = self.row {
             let value = row.try_get_raw(self.next).map_err(failed)?;
             if value.type_info().name() == "TEXT"
                 && let Some(at) = <&str as Decode<Sqlite>>::decode(value).ok().and_then(usual)
             {
                 self.next += 1;
-                return Ok(at);
+                return Ok(Some(at));
             }
         }
-        self.value::<DateTime<Utc>>()
+        self.optional::<DateTime<Utc>>()
     }
 
     /// The next value, one of a few words; `None` where there is none.
@@ -84,6 +93,10 @@ impl<'r> Values<'r> {
     pub fn word<E: ActiveEnum<Value = String>>(&mut self) -> Result<Option<E>, DbErr> {
         self.optional::<String>()?.map(|text| E::try_from_value(&text)).transpose()
     }
+}
+
+fn nothing_at(place: usize) -> DbErr {
+    DbErr::Type(format!("nothing at place {place} of a row"))
 }
 
 fn failed(error: sqlx::Error) -> DbErr {
@@ -157,7 +170,7 @@ mod tests {
     async fn values_are_read_in_their_order_and_of_their_type() {
         let db = Database::connect("sqlite::memory:").await.unwrap();
         let sql = "SELECT 'a' AS a, NULL AS b, 7 AS c, 'no time' AS d, x'00' AS e,
-            '2026-01-31T12:00:00.007+00:00' AS f, '2026-01-31 12:00:00.007' AS g, 1769860800 AS h, NULL AS i";
+            '2026-01-31T12:00:00.007+00:00' AS f, '2026-01-31 12:00:00.007' AS g, 1769860800 AS h, NULL AS i, NULL AS j";
         let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await.unwrap().unwrap();
         let mut values = Values::from(&row, 0).unwrap();
         assert_eq!(values.value::<String>().unwrap(), "a");
@@ -168,7 +181,8 @@ mod tests {
         let at = DateTime::from_timestamp_millis(1_769_860_800_007).unwrap();
         assert_eq!((values.instant().unwrap(), values.instant().unwrap()), (at, at));
         assert_eq!(values.instant().unwrap().timestamp(), at.timestamp());
-        assert!(values.value::<String>().is_err(), "it is NULL");
+        assert!(values.instant().is_err(), "it is NULL");
+        assert_eq!(values.optional_instant().unwrap(), None);
         assert!(values.optional::<String>().is_err(), "there is no more");
     }
 }

@@ -7,5 +7,5 @@ pub mod graphql;
 mod model;
 pub mod service;
 
-pub(crate) use model::standing::{Standing, statement as standing_statement};
+pub(crate) use model::standing::statement as standing_statement;
 pub use model::{MembershipStatus, Model as Membership};

@@ -37,10 +37,10 @@ async fn t23_a_refresh_that_fails_uses_nothing_up() {
     let mut owner = app.owner().await;
     let token = owner.refresh.clone().unwrap();
     for round in 0..3 {
-        app.sql("ALTER TABLE role RENAME TO away").await;
+        app.sql("ALTER TABLE membership RENAME COLUMN last_seen_at TO away").await;
         let failed = owner.mutate_err("refresh", json!({ "refreshToken": token })).await;
         assert_eq!(failed, "INTERNAL", "round {round}");
-        app.sql("ALTER TABLE away RENAME TO role").await;
+        app.sql("ALTER TABLE membership RENAME COLUMN away TO last_seen_at").await;
     }
     owner.renew().await;
     assert_ne!(owner.refresh, Some(token));

@@ -22,7 +22,7 @@ const SLICES: [&str; 16] = [
     "outbox",
 ];
 /// What stands below every slice and knows none of those above it.
-const BASE: [&str; 14] = [
+const BASE: [&str; 15] = [
     "actor",
     "clock",
     "db",
@@ -34,6 +34,7 @@ const BASE: [&str; 14] = [
     "page",
     "password",
     "permission",
+    "standing",
     "text",
     "telemetry",
     "words",

@@ -131,6 +131,28 @@ async fn ownership_is_handed_over_in_one_step() {
 }
 
 #[tokio::test]
+async fn t35_what_a_mutation_took_from_the_caller_is_gone_in_its_own_answer() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let admin = app.member(&owner, "adam@acme.test", "admin").await;
+    let grantable = "tenant { viewerCan { manageTenant grantRoles { key } } }";
+    let before = owner.ask(&format!("{{ me {{ activeMembership {{ {grantable} }} }} }}"), json!({})).await;
+    let keys = |can: &Value| {
+        can["viewerCan"]["grantRoles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|role| role["key"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&before["data"]["me"]["activeMembership"]["tenant"]), ["owner", "admin", "member"]);
+    let fields = format!("membership {{ {grantable} }}");
+    let input = json!({ "membershipId": member(&admin).await });
+    let payload = owner.mutate("transferOwnership", &fields, input).await;
+    assert_eq!(keys(&payload["membership"]["tenant"]), ["admin", "member"]);
+}
+
+#[tokio::test]
 async fn t37_members_of_another_tenant_are_not_found_and_strangers_unauthenticated() {
     let app = TestApp::new().await;
     let acme = app.owner_of("acme").await;

@@ -89,7 +89,7 @@ pub async fn login(
 
 /// What stands behind a session that is about to begin.
 fn row(session: &session::Model, user: Entrant, place: Option<Place>) -> principal::Row {
-    let tenant_status = place.as_ref().map(|place| place.tenant_status.to_value());
+    let tenant_status = place.as_ref().map(|place| place.tenant_status);
     let membership = place.and_then(|place| place.membership);
     principal::Row {
         user_id: session.user_id,
@@ -105,8 +105,9 @@ fn row(session: &session::Model, user: Entrant, place: Option<Place>) -> princip
         user_status: user.status.to_value(),
         created_at: user.created_at,
         membership_id: membership.as_ref().map(|membership| membership.id),
-        membership_status: membership.map(|membership| membership.status.to_value()),
+        is_member: membership.is_some_and(|membership| membership.status == MembershipStatus::Active),
         tenant_status,
+        standing: None,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::{SessionId, TenantId, TypedId as _, UserId};
 use crate::keys::TokenKind;
 use crate::permission::Permissions;
+use crate::tenant::TenantStatus;
 use crate::user::User;
 use crate::{membership, user};
 
@@ -100,8 +101,7 @@ fn speaking(app: &App, row: principal::Row, id: SessionId) -> Result<Option<Prin
         return Ok(None);
     }
     let email = Email::parse(&row.email).map_err(Error::internal)?;
-    let member = row.membership_status.as_deref() == Some("active");
-    let tenant_open = row.tenant_status.as_deref().is_some_and(|status| status != "deleted");
+    let tenant_open = row.tenant_status.is_some_and(|status| status != TenantStatus::Deleted);
     Ok(Some(Principal {
         user_id: row.user_id,
         session_id: id,
@@ -109,9 +109,10 @@ fn speaking(app: &App, row: principal::Row, id: SessionId) -> Result<Option<Prin
         email,
         email_verified: row.email_verified_at.is_some(),
         is_superuser: row.is_superuser,
-        active_tenant: row.tenant_id.filter(|_| tenant_open && (member || row.is_superuser)),
-        active_membership: row.membership_id.filter(|_| tenant_open && member),
+        active_tenant: row.tenant_id.filter(|_| tenant_open && (row.is_member || row.is_superuser)),
+        active_membership: row.membership_id.filter(|_| tenant_open && row.is_member),
         created_at: row.created_at,
+        standing: row.standing,
     }))
 }
 

@@ -1,19 +1,23 @@
 //! Rotating the refresh token.
 
-use chrono::TimeDelta;
+use std::sync::Arc;
 
-use super::{Tokens, tokens};
+use chrono::TimeDelta;
+use sea_orm::ConnectionTrait as _;
+
+use super::{Tokens, signed, tokens};
 use crate::actor::Actor;
 use crate::app::App;
 use crate::auth::model::{principal, session};
 use crate::clock::Instant;
-use crate::db::WriteTransaction;
+use crate::db::{Batch, WriteTransaction};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::{self, EventKind, NewEvent, Subject};
 use crate::id::SessionId;
 use crate::keys::TokenKind;
 use crate::limits;
-use crate::{membership, tenant};
+use crate::membership;
+use crate::tenant::{self, TenantStatus};
 
 /// How long the token before the present one is answered with the same successor.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
@@ -40,11 +44,21 @@ pub async fn refresh(app: &App, actor: &Actor, token: &str) -> Result<Tokens> {
     }
     let expires_at = (now + app.config.refresh_ttl).min(before.ends_at);
     if let Some(row) = session::rotate(&txn, id, presented, now, expires_at).await? {
-        if let Some(tenant_id) = row.tenant_id {
-            membership::service::seen(app, &txn, tenant_id, row.user_id).await?;
+        // Whoever switched to another tenant meanwhile is in it by what is so there.
+        let tokens = if row.tenant_id == before.tenant_id {
+            let standing = before.standing.map(Arc::unwrap_or_clone);
+            signed(app, &row, standing.map(membership::service::held_by).transpose()?.flatten()).await?
+        } else {
+            tokens(app, &txn, &row).await?
+        };
+        match row.tenant_id {
+            Some(tenant_id) => {
+                let mut seen = Batch::new(txn.get_database_backend());
+                membership::service::seen_in(app, &mut seen, tenant_id, row.user_id);
+                txn.finish(seen).await?;
+            }
+            None => txn.commit().await?,
         }
-        let tokens = tokens(app, &txn, &row).await?;
-        txn.commit().await?;
         return Ok(tokens);
     }
 
@@ -94,8 +108,7 @@ fn require_usable(row: &principal::Row) -> Result<()> {
     if row.user_status != "active" {
         return Err(invalid());
     }
-    let (member, tenant) = (row.membership_status.as_deref(), row.tenant_status.as_deref());
-    if member == Some("active") && tenant == Some("suspended") {
+    if row.is_member && row.tenant_status == Some(TenantStatus::Suspended) {
         return Err(tenant::service::unavailable());
     }
     Ok(())

@@ -102,6 +102,7 @@ pub(super) async fn prepare(
             identify(&state.app, token.as_deref(), origin).await.map_err(Ended::Failed)?
         }
     };
+    let actor = if kind == Some(Kind::Query) { actor.of_query() } else { actor };
     let key = caller.key.filter(|_| kind == Some(Kind::Mutation));
     let mark = key.and_then(|key| once::mark(&state.app, &actor, &parameters, &key));
     let introspection = state.app.config.introspection || actor.principal().is_some();

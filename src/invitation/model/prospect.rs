@@ -8,9 +8,10 @@ use crate::clock::Instant;
 use crate::email::Email;
 use crate::id::{RoleId, TenantId, UserId};
 use crate::limits::Reservation;
-use crate::membership::{self, Standing};
+use crate::membership;
 use crate::permission::Permissions;
 use crate::role::Role;
+use crate::standing::Standing;
 
 /// What is known of an address that is to be invited.
 #[derive(Debug, FromQueryResult)]

@@ -2,32 +2,16 @@
 
 use std::sync::LazyLock;
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ActiveEnum as _, ConnectionTrait, DbErr, Statement, Value};
 
 use super::MembershipStatus;
 use crate::actor::Authority;
-use crate::clock::Instant;
+use crate::db::Values;
 use crate::id::{RoleId, TenantId, UserId};
 use crate::permission::Permissions;
 use crate::role;
+use crate::standing::{COLUMNS, Standing};
 use crate::tenant::{ResetPolicy, Tenant, TenantStatus};
-
-/// A tenant, with the membership and role of one user where there is one.
-#[derive(Clone, Debug, FromQueryResult)]
-pub struct Standing {
-    id: TenantId,
-    slug: String,
-    name: String,
-    status: TenantStatus,
-    reset_policy: ResetPolicy,
-    created_at: Instant,
-    deleted_at: Option<Instant>,
-    membership_status: Option<MembershipStatus>,
-    role_id: Option<RoleId>,
-    role_key: Option<String>,
-    role_built_in: Option<bool>,
-    role_permissions: Option<Permissions>,
-}
 
 /// The role of an active member.
 pub(in crate::membership) struct Held {
@@ -53,9 +37,7 @@ impl Held {
 /// A statement that reads the [`Standing`] of user `$2` in tenant `$1`, with further columns and joins.
 pub(crate) fn statement(columns: &str, joins: &str) -> String {
     format!(
-        "SELECT t.id, t.slug, t.name, t.status, t.reset_policy, t.created_at, t.deleted_at,
-                m.status AS membership_status, r.id AS role_id, r.key AS role_key, r.built_in AS role_built_in,
-                r.permissions AS role_permissions{columns}
+        "SELECT {COLUMNS}{columns}
            FROM tenant t
            LEFT JOIN membership m ON m.tenant_id = t.id AND m.user_id = $2
            LEFT JOIN role r ON r.id = m.role_id{joins}
@@ -72,28 +54,30 @@ pub(in crate::membership) async fn find(
 ) -> Result<Option<Standing>, DbErr> {
     let values = [Value::from(tenant), Value::from(user)];
     let select = Statement::from_sql_and_values(db.get_database_backend(), SELECT.as_str(), values);
-    Standing::find_by_statement(select).one(db).await
+    let row = db.query_one_raw(select).await?;
+    row.map(|row| Standing::read(&mut Values::from(&row, 0)?)).transpose().map(Option::flatten)
 }
 
-impl Standing {
-    /// The tenant, and the role of the user if they are an active member.
-    pub(in crate::membership) fn split(self) -> (Tenant, Option<Held>) {
-        let active = self.membership_status == Some(MembershipStatus::Active);
-        let held = match (self.role_id, self.role_key, self.role_built_in, self.role_permissions) {
-            (Some(id), Some(key), Some(built_in), Some(permissions)) if active => {
-                Some(Held { id, key, built_in, permissions })
-            }
-            _ => None,
-        };
-        let tenant = Tenant {
-            id: self.id,
-            slug: self.slug,
-            name: self.name,
-            status: self.status,
-            reset_policy: self.reset_policy,
-            created_at: self.created_at,
-            deleted_at: self.deleted_at,
-        };
-        (tenant, held)
-    }
+/// The tenant, and the role of the user if they are an active member.
+///
+/// # Errors
+/// For a status that this version does not know.
+pub(in crate::membership) fn split(found: Standing) -> Result<(Tenant, Option<Held>), DbErr> {
+    let active = found.membership_status.as_deref() == Some(MembershipStatus::Active.to_value().as_str());
+    let held = match (found.role_id, found.role_key, found.role_built_in, found.role_permissions) {
+        (Some(id), Some(key), Some(built_in), Some(permissions)) if active => {
+            Some(Held { id, key, built_in, permissions })
+        }
+        _ => None,
+    };
+    let tenant = Tenant {
+        id: found.tenant_id,
+        slug: found.tenant_slug,
+        name: found.tenant_name,
+        status: TenantStatus::try_from_value(&found.tenant_status)?,
+        reset_policy: ResetPolicy::try_from_value(&found.tenant_reset_policy)?,
+        created_at: found.tenant_created_at,
+        deleted_at: found.tenant_deleted_at,
+    };
+    Ok((tenant, held))
 }

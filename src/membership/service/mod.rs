@@ -5,7 +5,7 @@ mod rows;
 
 use sea_orm::ConnectionTrait;
 
-use super::model::standing::{self, Standing};
+use super::model::standing;
 use super::model::{self, MembershipStatus, Model};
 use crate::actor::{Actor, Authority};
 use crate::app::App;
@@ -13,6 +13,7 @@ use crate::db::Batch;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::id::{MembershipId, RoleId, TenantId, UserId};
 use crate::permission::Permissions;
+use crate::standing::Standing;
 use crate::tenant::{self, Tenant, TenantStatus};
 
 pub use list::{Filter, cursor, list};
@@ -36,12 +37,16 @@ pub async fn authority(
     authority_of(actor, tenant_id, standing::find(db, tenant_id, actor.user_id()).await?)
 }
 
-/// As [`authority`], outside of a transaction: what was read in the state that the database is in is not read again.
+/// As [`authority`], outside of a transaction: what a query knows of whoever sent it, and what was read in the state that the database is in,
+/// is not read again.
 ///
 /// # Errors
 /// As [`authority`].
 pub async fn authority_now(app: &App, actor: &Actor, tenant_id: TenantId) -> Result<(Tenant, Authority)> {
     actor.known()?;
+    if let Some(known) = actor.standing_in(tenant_id) {
+        return authority_of(actor, tenant_id, Some(known.clone()));
+    }
     let user = actor.user_id();
     let read = standing::find(app.db.reader(), tenant_id, user);
     authority_of(actor, tenant_id, app.standings_seen.one(&app.db, (tenant_id, user), read).await?)
@@ -58,7 +63,7 @@ pub fn authority_of(
 ) -> Result<(Tenant, Authority)> {
     actor.known()?;
     let hidden = || Error::not_found("tenant").at("tenantId");
-    let (tenant, held) = found.ok_or_else(hidden)?.split();
+    let (tenant, held) = standing::split(found.ok_or_else(hidden)?)?;
     if actor.is_platform_admin() {
         let permissions = Permissions::all();
         let authority =
@@ -83,7 +88,15 @@ pub async fn held(
     user: UserId,
 ) -> Result<Option<(String, Permissions)>> {
     let found = standing::find(db, tenant, Some(user)).await?;
-    Ok(found.and_then(|found| found.split().1).map(|held| (held.key, held.permissions)))
+    Ok(found.map(held_by).transpose()?.flatten())
+}
+
+/// As [`held`], with what was read already.
+///
+/// # Errors
+/// For a status that this version does not know.
+pub fn held_by(found: Standing) -> Result<Option<(String, Permissions)>> {
+    Ok(standing::split(found)?.1.map(|held| (held.key, held.permissions)))
 }
 
 /// What an active member may do; `None` for anybody else.
@@ -95,8 +108,8 @@ pub async fn of_member(
     tenant_id: TenantId,
     user: UserId,
 ) -> Result<Option<Authority>> {
-    let found = standing::find(db, tenant_id, Some(user)).await?;
-    Ok(found.and_then(|found| found.split().1).map(|held| held.authority(tenant_id)))
+    let found = standing::find(db, tenant_id, Some(user)).await?.map(standing::split).transpose()?;
+    Ok(found.and_then(|(_, held)| held).map(|held| held.authority(tenant_id)))
 }
 
 /// The membership of a user in a tenant, active or not.
