@@ -12,4 +12,4 @@
 mod model;
 pub mod service;
 
-pub use model::{DeliveryState, Filter, MailKind, Model as OutboxMail, Standing, with_standing};
+pub use model::{DeliveryState, Filter, MailKind, Model as OutboxMail, Standing, join_standing};

@@ -3,11 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveValue::Set, FromQueryResult as _, Iterable as _, JoinType, QueryOrder, QueryResult,
-    QuerySelect as _,
-};
+use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, SelectStatement};
+use sea_orm::{ActiveValue::Set, FromQueryResult as _, Iterable as _, QueryOrder, QueryResult};
 
 use crate::clock::Instant;
 use crate::id::{RoleId, TenantId};
@@ -40,20 +37,22 @@ impl ActiveModelBehavior for ActiveModel {}
 /// What the names of a joined role's columns begin with.
 const JOINED: &str = "joined_role_";
 
-/// Rows, each with the role that a column of theirs names; read by [`of_joined`].
-pub fn joined<E: EntityTrait>(rows: Select<E>, role: E::Column) -> Select<E> {
-    let role = E::belongs_to(Entity).from(role).to(Column::Id).into();
-    Column::iter().fold(rows.join(JoinType::LeftJoin, role), |rows, column| {
-        rows.column_as(column, format!("{JOINED}{}", column.to_string()))
-    })
+/// Has a statement read the role that a column of its names with each row, for [`Model::joined`].
+pub fn join(rows: &mut SelectStatement, role: impl IntoColumnRef) {
+    rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(role));
+    for column in Column::iter() {
+        rows.expr_as(Expr::col((Entity, column)), format!("{JOINED}{}", column.to_string()));
+    }
 }
 
-/// The role in a row of [`joined`].
-///
-/// # Errors
-/// Where the row names none.
-pub fn of_joined(row: &QueryResult) -> Result<Model, DbErr> {
-    Model::from_query_result(row, JOINED)
+impl Model {
+    /// Reads it from a row of [`join`].
+    ///
+    /// # Errors
+    /// Where the row names none.
+    pub fn joined(row: &QueryResult) -> Result<Self, DbErr> {
+        Self::from_query_result(row, JOINED)
+    }
 }
 
 fn scoped(tenant: TenantId) -> Select<Entity> {

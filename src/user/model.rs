@@ -4,10 +4,9 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, IntoColumnRef, LockType, SelectStatement};
 use sea_orm::{
-    Condition, DbBackend, FromQueryResult, JoinType, Order, QueryOrder, QueryResult, QuerySelect, QueryTrait,
-    Statement,
+    Condition, DbBackend, FromQueryResult, Order, QueryOrder, QueryResult, QuerySelect, QueryTrait, Statement,
 };
 
 use crate::clock::Instant;
@@ -137,20 +136,22 @@ pub(super) async fn persons(db: &impl ConnectionTrait, ids: &[UserId]) -> Result
     named.select_only().columns(PERSON).into_model().all(db).await
 }
 
-/// Rows, each with the person that a column of theirs names; read by [`of_joined`].
-pub fn joined<E: EntityTrait>(rows: Select<E>, user: E::Column) -> Select<E> {
-    let user = E::belongs_to(Entity).from(user).to(Column::Id).into();
-    PERSON.into_iter().fold(rows.join(JoinType::LeftJoin, user), |rows, column| {
-        rows.column_as(column, format!("{JOINED}{}", column.to_string()))
-    })
+/// Has a statement read the person that a column of its names with each row, for [`Person::joined`].
+pub fn join(rows: &mut SelectStatement, user: impl IntoColumnRef) {
+    rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(user));
+    for column in PERSON.into_iter() {
+        rows.expr_as(Expr::col((Entity, column)), format!("{JOINED}{}", column.to_string()));
+    }
 }
 
-/// The person in a row of [`joined`].
-///
-/// # Errors
-/// Where the row names none.
-pub fn of_joined(row: &QueryResult) -> Result<Person, DbErr> {
-    Person::from_query_result(row, JOINED)
+impl Person {
+    /// Reads it from a row of [`join`].
+    ///
+    /// # Errors
+    /// Where the row names none.
+    pub fn joined(row: &QueryResult) -> Result<Self, DbErr> {
+        Self::from_query_result(row, JOINED)
+    }
 }
 
 pub(super) async fn any_superuser(db: &impl ConnectionTrait) -> Result<bool, DbErr> {

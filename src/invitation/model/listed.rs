@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::entity::prelude::*;
-use sea_orm::{DbBackend, FromQueryResult as _, Iterable as _, QuerySelect, QueryTrait as _};
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult as _, Iterable as _};
 
 use super::{Brief, Column, Columns, Entity, Model};
 use crate::outbox::{self, Standing};
@@ -45,25 +45,24 @@ impl From<Model> for Listed {
 /// and a value costs as much as it is long.
 pub(super) async fn read(
     db: &impl ConnectionTrait,
-    query: Select<Entity>,
+    mut rows: SelectStatement,
     columns: Columns,
     norm: bool,
 ) -> Result<Vec<Listed>, DbErr> {
     let backend = db.get_database_backend();
     let joins = backend == DbBackend::Postgres;
-    let brief = Brief::columns(columns, norm);
-    let own = if columns.details { Column::iter().count() } else { brief.len() };
-    let mut query = if columns.details { query } else { query.select_only().columns(brief) };
+    let own = if columns.details { Column::iter().collect() } else { Brief::columns(columns, norm) };
+    rows.columns(own.iter().map(|column| (Entity, *column)));
     if columns.mails {
-        query = outbox::with_standing(query, Column::OutboxId, columns.attempts);
+        outbox::join_standing(&mut rows, (Entity, Column::OutboxId), columns.attempts);
     }
     if joins && columns.inviters {
-        query = user::joined(query, Column::InviterId);
+        user::join(&mut rows, (Entity, Column::InviterId));
     }
     if joins && columns.roles {
-        query = role::joined(query, Column::RoleId);
+        role::join(&mut rows, (Entity, Column::RoleId));
     }
-    let rows = db.query_all_raw(query.build(backend)).await?;
+    let rows = db.query_all_raw(backend.build(&rows)).await?;
     let (mut users, mut roles) = (Beside::default(), Beside::default());
     let mut listed = Vec::with_capacity(rows.len());
     for found in &rows {
@@ -73,13 +72,13 @@ pub(super) async fn read(
             Listed::from(Brief::read(found, columns, norm)?)
         };
         if columns.mails {
-            row.mail = Some(Standing::behind(own, found, columns.attempts)?);
+            row.mail = Some(Standing::behind(own.len(), found, columns.attempts)?);
         }
         if joins && columns.inviters {
-            row.inviter = users.of(row.brief.inviter_id.flatten(), || user::of_joined(found))?;
+            row.inviter = users.of(row.brief.inviter_id.flatten(), || Person::joined(found))?;
         }
         if joins && columns.roles {
-            row.role = roles.of(row.brief.role_id, || role::of_joined(found))?;
+            row.role = roles.of(row.brief.role_id, || Role::joined(found))?;
         }
         listed.push(row);
     }

@@ -1,10 +1,10 @@
 //! Which invitations a list holds, in which order, from where.
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, SelectStatement, SimpleExpr};
-use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Query, SelectStatement, SimpleExpr};
+use sea_orm::{Condition, DbBackend, Order, QuerySelect};
 
-use super::{Brief, Column, Columns, Entity, InvitationStatus, Listed, listed, scoped, search};
+use super::{Brief, Column, Columns, Entity, InvitationStatus, Listed, listed, search};
 use crate::clock::Instant;
 use crate::db;
 use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
@@ -117,22 +117,20 @@ fn without_index(column: Column) -> SimpleExpr {
     Func::coalesce([value(), value()]).into()
 }
 
-/// Rows of a tenant for which the conditions hold. SQLite would read all rows of the tenant in the order of the list rather than those that
-/// are named, and sort them: it is not shown the index.
+/// Whether a row is of a tenant and the conditions hold for it. SQLite would read all rows of the tenant in the order of the list rather than
+/// those that are named, and sort them: it is not shown the index.
 fn matching(
     backend: DbBackend,
     tenant: TenantId,
     filter: &Where,
     now: Instant,
     by: Option<SortBy>,
-) -> Select<Entity> {
-    let rows = match filter.among {
-        Some(_) if backend == DbBackend::Sqlite => {
-            Entity::find().filter(without_index(Column::TenantId).eq(tenant))
-        }
-        _ => scoped(tenant),
+) -> Condition {
+    let own = match filter.among {
+        Some(_) if backend == DbBackend::Sqlite => without_index(Column::TenantId).eq(tenant),
+        _ => Column::TenantId.eq(tenant),
     };
-    rows.filter(filter.condition(backend, now, &ends(backend, by)))
+    Condition::all().add(own).add(filter.condition(backend, now, &ends(backend, by)))
 }
 
 /// The stored form of a status at a moment.
@@ -175,17 +173,21 @@ pub(in crate::invitation) async fn list(
     columns: Columns,
 ) -> Result<Vec<Listed>, DbErr> {
     let place = ((Entity, by.column()), (Entity, Column::Id));
-    let mut query = matching(db.get_database_backend(), tenant, filter, now, Some(by));
+    let mut matching = matching(db.get_database_backend(), tenant, filter, now, Some(by));
     if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
-        query = query.filter(after);
+        matching = matching.add(after);
     }
     if let Some(before) = page.before.as_ref().and_then(|c| db::beside(c, place, descending)) {
-        query = query.filter(before);
+        matching = matching.add(before);
     }
     let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
-    let query =
-        query.order_by(by.column(), reading.clone()).order_by(Column::Id, reading).limit(page.size + 1);
-    listed::read(db, query, columns, by == SortBy::Email).await
+    let mut rows = Query::select();
+    rows.from(Entity)
+        .cond_where(matching)
+        .order_by(place.0, reading.clone())
+        .order_by(place.1, reading)
+        .limit(page.size + 1);
+    listed::read(db, rows, columns, by == SortBy::Email).await
 }
 
 pub(in crate::invitation) async fn count(
@@ -194,7 +196,7 @@ pub(in crate::invitation) async fn count(
     filter: &Where,
     now: Instant,
 ) -> Result<u64, DbErr> {
-    matching(db.get_database_backend(), tenant, filter, now, None).count(db).await
+    Entity::find().filter(matching(db.get_database_backend(), tenant, filter, now, None)).count(db).await
 }
 
 /// Addresses that some invitations are for, in whatever tenant; whoever asks has checked that they may know.

@@ -13,7 +13,7 @@ use crate::clock::Instant;
 use crate::id::{OutboxId, TenantId, UserId};
 use crate::page::Page;
 
-pub use standing::{Standing, with_standing};
+pub use standing::{Standing, join_standing};
 
 /// Where a mail stands. Values may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, async_graphql::Enum)]

@@ -1,7 +1,7 @@
 //! Where a mail stands, read beside the row that it is about.
 
-use sea_orm::entity::prelude::*;
-use sea_orm::{JoinType, QueryResult, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, SelectStatement};
+use sea_orm::{DbErr, QueryResult};
 
 use super::{Column, DeliveryState, Entity, Model};
 use crate::clock::Instant;
@@ -36,7 +36,7 @@ impl From<Model> for Standing {
 }
 
 impl Standing {
-    /// Reads it from a row of [`with_standing`] that has so many columns of its own, without attempts where these were not asked for; `None`
+    /// Reads it from a row of [`join_standing`] that has so many columns of its own, without attempts where these were not asked for; `None`
     /// where there is no mail.
     ///
     /// # Errors
@@ -54,19 +54,19 @@ impl Standing {
     }
 }
 
-/// Rows, each with the [`Standing`] of the mail that a column of theirs names, if there is one; `attempts` says whether with when it was tried
-/// and will be, and what the mail server said.
-#[must_use]
-pub fn with_standing<E: EntityTrait>(rows: Select<E>, mail: E::Column, attempts: bool) -> Select<E> {
-    let joined = E::belongs_to(Entity).from(mail).to(Column::Id).into();
-    let rows = rows
-        .join(JoinType::LeftJoin, joined)
-        .column_as(Column::State, "mail_state")
-        .column_as(Column::Attempts, "mail_attempts");
-    if !attempts {
-        return rows;
+/// Has a statement read the [`Standing`] of the mail that a column of its names with each row, if there is one; `attempts` says whether with when
+/// it was tried and will be, and what the mail server said.
+pub fn join_standing(rows: &mut SelectStatement, mail: impl IntoColumnRef, attempts: bool) {
+    let mut columns = vec![(Column::State, "mail_state"), (Column::Attempts, "mail_attempts")];
+    if attempts {
+        columns.extend([
+            (Column::NextAttemptAt, "mail_next_attempt_at"),
+            (Column::LastAttemptAt, "mail_last_attempt_at"),
+            (Column::LastReply, "mail_last_reply"),
+        ]);
     }
-    rows.column_as(Column::NextAttemptAt, "mail_next_attempt_at")
-        .column_as(Column::LastAttemptAt, "mail_last_attempt_at")
-        .column_as(Column::LastReply, "mail_last_reply")
+    rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(mail));
+    for (column, name) in columns {
+        rows.expr_as(Expr::col((Entity, column)), name);
+    }
 }
