@@ -98,8 +98,8 @@ impl Actor {
         Self { who: Who::User(Box::new(principal)), reads: false, origin }
     }
 
-    /// For a query: what the actor is in the tenant of the session is what was read with it, and not read again. A mutation may change that
-    /// before it reads it, and a subscription outlives it.
+    /// For one query: what the actor is in the tenant of the session is what was read with it, and not read again. A mutation may change that
+    /// before it reads it, a subscription outlives it, and so does whatever keeps an actor for several operations.
     #[must_use]
     pub fn of_query(self) -> Self {
         Self { reads: true, ..self }

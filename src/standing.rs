@@ -6,7 +6,6 @@ use uuid::Uuid;
 use crate::clock::Instant;
 use crate::db::Values;
 use crate::id::{RoleId, TenantId};
-use crate::permission::Permissions;
 
 /// A tenant, with the membership and role of one user where there is one.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -34,15 +33,15 @@ pub struct Standing {
     pub role_key: Option<String>,
     /// Whether it came with the tenant.
     pub role_built_in: Option<bool>,
-    /// What it permits.
-    pub role_permissions: Option<Permissions>,
+    /// What it permits, as it is stored: a permission that this version does not know is to stop nobody but who relies on it.
+    pub role_permissions: Option<String>,
 }
 
 impl Standing {
     /// Reads [`COLUMNS`]; `None` where there is no tenant.
     ///
     /// # Errors
-    /// For a permission that this version does not know, and values that are something else.
+    /// For values that are something else.
     pub fn read(values: &mut Values<'_>) -> Result<Option<Self>, DbErr> {
         let Some(tenant_id) = values.optional::<Uuid>()? else { return Ok(None) };
         Ok(Some(Self {
@@ -57,10 +56,7 @@ impl Standing {
             role_id: values.optional::<Uuid>()?.map(Into::into),
             role_key: values.optional()?,
             role_built_in: values.optional()?,
-            role_permissions: values
-                .optional::<String>()?
-                .map(|names| names.parse::<Permissions>().map_err(|unknown| DbErr::Type(unknown.to_string())))
-                .transpose()?,
+            role_permissions: values.optional()?,
         }))
     }
 }

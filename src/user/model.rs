@@ -145,12 +145,13 @@ pub fn join(rows: &mut SelectStatement, user: impl IntoColumnRef) {
 }
 
 impl Person {
-    /// Reads it from a row of [`join`].
+    /// Reads it from a row of [`join`]; `None` where it is gone.
     ///
     /// # Errors
-    /// Where the row names none.
-    pub fn joined(row: &QueryResult) -> Result<Self, DbErr> {
-        Self::from_query_result(row, JOINED)
+    /// Where the row was selected otherwise.
+    pub fn joined(row: &QueryResult) -> Result<Option<Self>, DbErr> {
+        let there = row.try_get::<Option<UserId>>(JOINED, "id")?.is_some();
+        there.then(|| Self::from_query_result(row, JOINED)).transpose()
     }
 }
 

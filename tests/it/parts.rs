@@ -301,7 +301,7 @@ async fn a_part_is_looked_for_by_indexes_and_in_few_statements() {
     watched.invite(120..660).await;
     assert_eq!(watched.index().await, 2);
     let known = usize::from(crate::support::database::server().is_some());
-    for (order, most) in [("CREATED_AT", 6), ("EMAIL", 6), ("EXPIRES_AT", 6)] {
+    for order in ["CREATED_AT", "EMAIL", "EXPIRES_AT"] {
         // In the block, behind it, and in neither.
         for part in ["guest77@", "guest659@", "nobody"] {
             let arguments =
@@ -310,7 +310,7 @@ async fn a_part_is_looked_for_by_indexes_and_in_few_statements() {
                 "{{ invitations({arguments}) {{ nodes {{ id email }} pageInfo {{ hasNextPage }} }} }}"
             );
             let sent = watched.fewest(&query).await;
-            assert!(sent.len() <= known + most, "{query}: {sent:#?}");
+            assert!(sent.len() <= known + 3, "{query}: {sent:#?}");
             let reads: Vec<&String> = sent.iter().filter(|sql| sql.contains("invitation")).collect();
             let plans = crate::support::plans::of(watched.folder.path(), &reads).await;
             for (sql, plan) in reads.iter().zip(&plans) {

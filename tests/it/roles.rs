@@ -71,6 +71,10 @@ async fn a_role_on_offer_is_in_use_and_a_deleted_one_spoils_nothing() {
     app.advance(TimeDelta::days(7));
     owner.renew().await;
     assert_eq!(delete(&owner, &id).await["deletedRoleId"], id, "an expired offer holds nothing");
+    let list = "{ invitations(first: 1) { nodes { email role { key } invitedBy { name } } } }";
+    let listed = owner.ask(list, json!({})).await["data"]["invitations"]["nodes"].clone();
+    let inviter = json!({ "name": "Olivia Owner" });
+    assert_eq!(listed, json!([{ "email": "ann@x.test", "role": null, "invitedBy": inviter }]));
     let resent = owner.act("resendInvitation", &invitation["id"]).await;
     assert_eq!((codes(&resent), &resent["invitation"]["role"]), (vec!["ROLE_NOT_ALLOWED"], &Value::Null));
     let seen = app

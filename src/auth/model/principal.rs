@@ -31,7 +31,7 @@ pub(in crate::auth) struct Row {
     pub(in crate::auth) membership_id: Option<MembershipId>,
     /// Whether the user is an active member of the tenant of the session.
     pub(in crate::auth) is_member: bool,
-    /// The status of that tenant, where there is one.
+    /// The status of that tenant, where there is one; none that this version does not know, which opens nothing.
     pub(in crate::auth) tenant_status: Option<TenantStatus>,
     /// What the user is in it.
     pub(in crate::auth) standing: Option<Arc<Standing>>,
@@ -64,9 +64,10 @@ impl Row {
             standing: None,
         };
         if let Some(standing) = Standing::read(&mut values)? {
-            let member = standing.membership_status.as_ref().map(MembershipStatus::try_from_value);
-            row.is_member = member.transpose()? == Some(MembershipStatus::Active);
-            row.tenant_status = Some(TenantStatus::try_from_value(&standing.tenant_status)?);
+            let member = standing.membership_status.as_ref();
+            let member = member.and_then(|status| MembershipStatus::try_from_value(status).ok());
+            row.is_member = member == Some(MembershipStatus::Active);
+            row.tenant_status = TenantStatus::try_from_value(&standing.tenant_status).ok();
             row.standing = Some(Arc::new(standing));
         }
         Ok((session, row))

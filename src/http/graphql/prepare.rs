@@ -99,10 +99,11 @@ pub(super) async fn prepare(
     let actor = match caller.who {
         Who::Known(actor) => actor,
         Who::Bearer(token, origin) => {
-            identify(&state.app, token.as_deref(), origin).await.map_err(Ended::Failed)?
+            let actor = identify(&state.app, token.as_deref(), origin).await.map_err(Ended::Failed)?;
+            // One that was known before may be kept for longer than this operation.
+            if kind == Some(Kind::Query) { actor.of_query() } else { actor }
         }
     };
-    let actor = if kind == Some(Kind::Query) { actor.of_query() } else { actor };
     let key = caller.key.filter(|_| kind == Some(Kind::Mutation));
     let mark = key.and_then(|key| once::mark(&state.app, &actor, &parameters, &key));
     let introspection = state.app.config.introspection || actor.principal().is_some();

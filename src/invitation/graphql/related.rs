@@ -1,4 +1,5 @@
-//! What belongs to the rows of a list, read at once: a statement for each kind that was asked for, and no waiting of row for row.
+//! What belongs to the rows of a list, read at once: with the rows, or by a statement for each kind that was asked for, and no waiting of row for
+//! row.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -20,9 +20,9 @@ pub struct Listed {
     pub whole: Option<Box<Model>>,
     /// Where its mail stands, where that was asked for; `None` within where there is no mail.
     pub mail: Option<Option<Standing>>,
-    /// Who invited, where that was read with the row.
+    /// Who invited, where that was read with the row and they are there.
     pub inviter: Option<Arc<Person>>,
-    /// The role on offer, where that was read with the row.
+    /// The role on offer, where that was read with the row and it was not deleted.
     pub role: Option<Arc<Role>>,
 }
 
@@ -86,7 +86,7 @@ pub(super) async fn read(
 }
 
 /// What stands beside many rows, made once.
-struct Beside<K, V>(HashMap<K, Arc<V>>);
+struct Beside<K, V>(HashMap<K, Option<Arc<V>>>);
 
 impl<K, V> Default for Beside<K, V> {
     fn default() -> Self {
@@ -98,13 +98,13 @@ impl<K: std::hash::Hash + Eq, V> Beside<K, V> {
     fn of(
         &mut self,
         key: Option<K>,
-        read: impl FnOnce() -> Result<V, DbErr>,
+        read: impl FnOnce() -> Result<Option<V>, DbErr>,
     ) -> Result<Option<Arc<V>>, DbErr> {
         use std::collections::hash_map::Entry;
         let Some(key) = key else { return Ok(None) };
-        Ok(Some(match self.0.entry(key) {
+        Ok(match self.0.entry(key) {
             Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(place) => place.insert(Arc::new(read()?)).clone(),
-        }))
+            Entry::Vacant(place) => place.insert(read()?.map(Arc::new)).clone(),
+        })
     }
 }

@@ -67,7 +67,7 @@ pub(in crate::invitation) async fn candidates(
     let backend = db.get_database_backend();
     let padded = padded(&sought.iter().copied().collect::<Vec<_>>());
     let places: Vec<String> = (5..padded.len() + 5).map(|place| format!("${place}")).collect();
-    // SQLite looks by one bound only, which is to be the edge.
+    // SQLite begins to look by one bound, which is to be the edge.
     let made = if backend == DbBackend::Sqlite { "+created_at" } else { "created_at" };
     let sql = format!(
         "SELECT 0, p.indexed_until, p.indexed_id, t.span, t.blocks,
@@ -86,7 +86,7 @@ pub(in crate::invitation) async fn candidates(
                                             (SELECT indexed_id FROM pending_bound WHERE tenant_id = $1))
                   ORDER BY created_at {order}, id {order} LIMIT {most}) b",
         trigrams = places.join(", "),
-        until = if to.is_some() { format!(" AND {made} <= $3") } else { String::new() },
+        until = if to.is_some() { " AND created_at <= $3" } else { "" },
         place = listing::place_in(backend),
         order = if descending { "DESC" } else { "ASC" },
     );

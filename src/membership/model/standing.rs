@@ -61,11 +61,13 @@ pub(in crate::membership) async fn find(
 /// The tenant, and the role of the user if they are an active member.
 ///
 /// # Errors
-/// For a status that this version does not know.
+/// For a status or a permission that this version does not know.
 pub(in crate::membership) fn split(found: Standing) -> Result<(Tenant, Option<Held>), DbErr> {
     let active = found.membership_status.as_deref() == Some(MembershipStatus::Active.to_value().as_str());
     let held = match (found.role_id, found.role_key, found.role_built_in, found.role_permissions) {
         (Some(id), Some(key), Some(built_in), Some(permissions)) if active => {
+            let permissions = permissions.parse::<Permissions>();
+            let permissions = permissions.map_err(|unknown| DbErr::Type(unknown.to_string()))?;
             Some(Held { id, key, built_in, permissions })
         }
         _ => None,
