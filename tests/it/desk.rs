@@ -1,9 +1,10 @@
 //! What administrators do all day in the console: overview, search, many rows at once, files, settings, the platform.
 
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
 use crate::support::browser::Browser;
+use crate::support::{TestApp, codes};
 
 #[tokio::test]
 async fn the_overview_counts_and_leads_to_what_it_counts() {
@@ -121,6 +122,40 @@ async fn downloads_hold_every_row_and_nothing_that_a_spreadsheet_executes() {
     assert_eq!(max.get("/console/invitations.csv").await.status, 403);
     assert_eq!(Browser::new(&app).get("/console/members.csv").await.status, 303);
     app.tick().await;
+    app.mails().await;
+}
+
+#[tokio::test]
+async fn t26_a_download_ends_with_the_right_to_it() {
+    let app = TestApp::with(&["--limit-invites-per-tenant-day=1000"]).await;
+    let owner = app.owner().await;
+    let adam = app.member(&owner, "adam@acme.test", "admin").await;
+    let membership = adam.me().await["memberships"][0]["id"].clone();
+    let rows: Vec<Value> = (0..330).map(|n| json!({ "email": format!("guest{n}@x.test") })).collect();
+    owner.mutate("inviteMany", "invited", json!({ "rows": rows })).await;
+    let browser = Browser::signed_in(&app, "adam@acme.test").await;
+    let lines = async |act: Option<(&str, Value)>| {
+        let file = browser.open("/console/invitations.csv").await;
+        let mut pages = file.into_body().into_bytes_stream();
+        let mut text = pages.next().await.unwrap().unwrap().to_vec();
+        if let Some((name, input)) = act {
+            assert!(codes(&owner.mutate(name, "__typename", input).await).is_empty());
+        }
+        let mut ended = false;
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => text.extend(page),
+                Err(_) => ended = true,
+            }
+        }
+        (String::from_utf8(text).unwrap().lines().count(), ended)
+    };
+    assert_eq!(lines(None).await, (1 + 330, false));
+    let demoted = json!({ "membershipId": membership, "roleKey": "member" });
+    assert_eq!(lines(Some(("changeMemberRole", demoted))).await, (1 + 100, true));
+    let admin = json!({ "membershipId": membership, "roleKey": "admin" });
+    owner.mutate("changeMemberRole", "__typename", admin).await;
+    assert_eq!(lines(Some(("removeMember", json!({ "membershipId": membership })))).await, (1 + 100, true));
     app.mails().await;
 }
 

@@ -10,6 +10,7 @@ use super::list::{EVENT_LIST, INVITATION_LIST, List, MEMBER_LIST, tenant_of};
 use super::visit::status_of;
 use super::{State, Visit, see};
 use crate::actor::Actor;
+use crate::auth;
 use crate::graphql::SessionCookie;
 use crate::http::graphql;
 use crate::words::Key;
@@ -142,6 +143,7 @@ fn rows(reading: Reading) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send
         if reading.done {
             return Ok(None);
         }
+        reading.actor = again(&reading).await?;
         let (actor, cookie) = (reading.actor.clone(), SessionCookie::default());
         let ran =
             graphql::inside(&reading.state, actor, cookie, reading.operation, reading.variables.clone());
@@ -166,6 +168,14 @@ fn rows(reading: Reading) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send
         let text = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
         Ok(Some((text, reading)))
     })
+}
+
+/// Whoever reads, as they are at this moment: a download takes as long as its client likes.
+async fn again(reading: &Reading) -> Result<Actor, Problem> {
+    let Some(principal) = reading.actor.principal() else { return Ok(reading.actor.clone()) };
+    let origin = reading.actor.origin.clone();
+    let again = auth::service::of_session(&reading.state.app, principal.session_id, origin).await;
+    again.map_err(|_| Problem(StatusCode::SERVICE_UNAVAILABLE, reading.too_late.clone()))
 }
 
 /// A cell that no spreadsheet takes for a formula (OWASP, CSV injection).

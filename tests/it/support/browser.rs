@@ -1,7 +1,7 @@
 //! A browser without scripts: forms, cookies, redirects.
 
 use poem::http::Method;
-use poem::{Request, RequestBuilder};
+use poem::{Request, RequestBuilder, Response};
 
 use super::{Client, PASSWORD, Reply, TestApp};
 
@@ -36,9 +36,18 @@ impl Browser {
     }
 
     pub async fn get(&mut self, path: &str) -> Reply {
-        let request = Request::builder().uri_str(path).header("cookie", &self.cookie);
-        let request = self.in_languages(request).finish();
+        let request = self.asking(path);
         self.send(request).await
+    }
+
+    /// As [`Browser::get`], with a body that has not been read.
+    pub async fn open(&self, path: &str) -> Response {
+        self.client.open(self.asking(path)).await
+    }
+
+    fn asking(&self, path: &str) -> Request {
+        let request = Request::builder().uri_str(path).header("cookie", &self.cookie);
+        self.in_languages(request).finish()
     }
 
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
