@@ -139,7 +139,7 @@ pub(super) async fn persons(db: &impl ConnectionTrait, ids: &[UserId]) -> Result
 /// Has a statement read the person that a column of its names with each row, for [`Person::joined`].
 pub fn join(rows: &mut SelectStatement, user: impl IntoColumnRef) {
     rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(user));
-    for column in PERSON.into_iter() {
+    for column in PERSON {
         rows.expr_as(Expr::col((Entity, column)), format!("{JOINED}{}", column.to_string()));
     }
 }

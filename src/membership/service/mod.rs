@@ -94,7 +94,7 @@ pub async fn held(
 /// As [`held`], with what was read already.
 ///
 /// # Errors
-/// For a status that this version does not know.
+/// For a status or a permission that this version does not know.
 pub fn held_by(found: Standing) -> Result<Option<(String, Permissions)>> {
     Ok(standing::split(found)?.1.map(|held| (held.key, held.permissions)))
 }
