@@ -13,6 +13,7 @@
     reason = "a benchmark"
 )]
 
+mod by_hand;
 mod ceiling;
 #[path = "../../tests/it/support/cluster.rs"]
 #[expect(dead_code, reason = "the tests crash it, too")]
@@ -30,9 +31,11 @@ use report::Report;
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    if let Some(at) = args.iter().position(|arg| arg == "--ceiling") {
-        let _ = runtime.block_on(ceiling::serve(&args[at + 1]));
-        return;
+    for (flag, own) in [("--ceiling", false), ("--ceiling-own", true)] {
+        if let Some(at) = args.iter().position(|arg| arg == flag) {
+            runtime.block_on(ceiling::serve(&args[at + 1], own)).unwrap();
+            return;
+        }
     }
     if args.iter().any(|arg| arg == "--argon") {
         return mix::hash_for(std::time::Duration::from_secs(3));

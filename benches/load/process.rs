@@ -53,10 +53,19 @@ impl Server {
         Self::start(command)
     }
 
-    /// This very program as the ceiling, over a database.
+    /// This very program as the ceiling, with narrow tables of its own in a database.
     pub fn ceiling(database: &str) -> Self {
+        Self::by_hand("--ceiling", database)
+    }
+
+    /// As [`Server::ceiling`], on the tables of the service, which does not run.
+    pub fn ceiling_on_own(database: &str) -> Self {
+        Self::by_hand("--ceiling-own", database)
+    }
+
+    fn by_hand(flag: &str, database: &str) -> Self {
         let mut command = on_core(SERVER_CORE, &std::env::current_exe().expect("a path"));
-        command.args(["--ceiling", database]);
+        command.args([flag, database]);
         Self::start(command)
     }
 

@@ -161,12 +161,8 @@ async fn all(report: &mut Report, name: &str, folder: &Path, databases: (Option<
     );
     drop(ours);
 
-    // Inserts beside inserts, one server at a time.
     for connections in [1, CONNECTIONS] {
-        let by_hand = {
-            let ceiling = Server::ceiling(databases.1);
-            measure(&ceiling, "/insert", "", &[], connections)
-        };
+        let by_hand = inserts(report, name, folder, databases, ("/insert", connections));
         let ours = Server::without_worker(folder, databases.0, OPEN);
         // Tokens are for the address they were given at, and every server has another port.
         let (tokens, refresh) = inviters(&ours).await;
@@ -174,37 +170,46 @@ async fn all(report: &mut Report, name: &str, folder: &Path, databases: (Option<
         let invite = measure(&ours, "/graphql", &body.to_string(), &tokens, connections);
         let at_least = if databases.0.is_none() { 0.7 } else { 0.6 };
         let target = if connections > 1 { Target::AtLeast(at_least) } else { Target::None };
-        report.rate(
-            &format!("`invite`, {connections} at once ({name}) beside three inserts by hand"),
-            invite,
-            by_hand,
-            target,
-        );
+        let what = format!("`invite`, {connections} at once ({name}) beside the same three inserts by hand");
+        report.rate(&what, invite, by_hand, target);
         if connections == 1 {
             let renewed = refreshes(&ours, &refresh);
             report.cpu(&format!("`refresh` beside `invite` ({name})"), renewed, invite, Target::AtMost(2.0));
         }
     }
-    let by_hand = {
-        let ceiling = Server::ceiling(databases.1);
-        measure(&ceiling, "/bulk", "", &[], 1)
-    };
+    let by_hand = inserts(report, name, folder, databases, ("/bulk", 1));
     let ours = Server::without_worker(folder, databases.0, OPEN);
     let (tokens, _) = inviters(&ours).await;
     let before = ours.own_memory();
     let many = measure(&ours, "/graphql", &thousand(), &tokens, 1);
-    let target = Target::AtMost(2.0);
-    report.inverse_rate(
-        &format!("`inviteMany` of 1,000 ({name}) beside 3,000 rows in bulk by hand"),
-        many,
-        by_hand,
-        target,
-    );
+    let what = format!("`inviteMany` of 1,000 ({name}) beside the same 3,000 rows in bulk by hand");
+    report.inverse_rate(&what, many, by_hand, Target::AtMost(2.0));
     report.limit(
         &format!("more memory of its own after `inviteMany` of 1,000 again and again, MiB ({name})"),
         ours.own_memory() - before,
         10.0,
     );
+}
+
+/// What inserting by hand costs, one server at a time: into narrow tables, which is said, and into those of the service, which is said
+/// and compared with.
+fn inserts(
+    report: &mut Report,
+    name: &str,
+    folder: &Path,
+    databases: (Option<&str>, &str),
+    (path, connections): (&str, u32),
+) -> Run {
+    let what = if path == "/bulk" { "3,000 rows in bulk" } else { "three inserts" };
+    let narrow = measure(&Server::ceiling(databases.1), path, "", &[], connections);
+    report.plain(&format!("{what} by hand into narrow tables, {connections} at once ({name})"), narrow);
+    let own = match databases.0 {
+        Some(url) => url.to_owned(),
+        None => format!("sqlite:{}", folder.join("data/guestlist.db").display()),
+    };
+    let same = measure(&Server::ceiling_on_own(&own), path, "", &[], connections);
+    report.plain(&format!("{what} by hand into the service's tables, {connections} at once ({name})"), same);
+    same
 }
 
 /// Refreshes one session again and again, each time with the token of the answer before.
