@@ -19,7 +19,8 @@ const FILL: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM
   SELECT randomblob(16), tenant_id, 'person' || i || '@bench.test', 'person' || i || '@bench.test', name, role_id, inviter_id,
          inviter_name, note, metadata, locale, ip_address, user_agent,
          CASE i % 10 WHEN 0 THEN 'cancelled' WHEN 1 THEN 'accepted' WHEN 2 THEN 'expired' ELSE 'pending' END, NULL, generation, resends,
-         lifetime_seconds, NULL, strftime('%Y-%m-%dT%H:%M:%f+00:00', created_at, '-' || i || ' seconds'), issued_at, expires_at, NULL, NULL
+         lifetime_seconds, NULL, strftime('%Y-%m-%dT%H:%M:%f+00:00', created_at, '-' || i || ' seconds'), issued_at, expires_at,
+         CASE WHEN i % 10 < 3 THEN expires_at END, NULL
     FROM n, one";
 
 /// Tenants with invitations that are to be in blocks and are in none yet.

@@ -64,7 +64,8 @@ impl Words {
                 "INSERT INTO invitation SELECT {id}, {tenant}, 'person' || i || '@scale.test', 'person' || i || '@scale.test',
                    s.name, s.role_id, s.inviter_id, s.inviter_name, s.note, s.metadata, s.locale, s.ip_address, s.user_agent,
                    CASE WHEN i % 2500 = 0 THEN 'pending' WHEN i % 3 = 0 THEN 'cancelled' WHEN i % 3 = 1 THEN 'accepted' ELSE 'expired' END,
-                   NULL, s.generation, s.resends, s.lifetime_seconds, NULL, {created}, s.issued_at, s.expires_at, NULL, NULL
+                   NULL, s.generation, s.resends, s.lifetime_seconds, NULL, {created}, s.issued_at, s.expires_at,
+                   CASE WHEN i % 2500 = 0 THEN NULL ELSE s.expires_at END, NULL
                    FROM (SELECT * FROM invitation ORDER BY id LIMIT 1) s, {numbers}",
                 id = id(kind, "i"),
                 created = before("s.created_at", "i"),

@@ -172,3 +172,27 @@ async fn lists_are_read_by_their_indexes() {
         assert!(!(sorts && listed), "a page is read in its order: {sql}\n{plan:#?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pending_for_an_address_is_found_by_it_although_nothing_was_pending_before() {
+    let watched = Watched::start().await;
+    let mut seen = Vec::new();
+    for mutation in [
+        "mutation { invite(input: { email: \"one%d@x.test\" }) { created } }",
+        "mutation { inviteMany(input: { rows: [{ email: \"one%d@x.test\" }, { email: \"two%d@x.test\" }] }) { invited } }",
+    ] {
+        seen.extend(watched.fewest(mutation).await);
+    }
+    // What PostgreSQL knows is of a time when every invitation was accepted.
+    for sql in ["UPDATE invitation SET status = 'accepted', decided_at = created_at", "ANALYZE invitation"] {
+        watched.sql(sql).await;
+    }
+    let looked = |sql: &&String| sql.starts_with("SELECT") && sql.contains("decided_at IS NULL");
+    let selects: Vec<&String> = seen.iter().filter(looked).collect();
+    assert!(selects.len() >= 2, "{seen:#?}");
+    let plans = crate::support::plans::of(watched.folder.path(), &selects).await;
+    for (sql, plan) in selects.iter().zip(&plans) {
+        let found = plan.iter().any(|step| step.contains("invitation_email_idx"));
+        assert!(found, "{sql}\n{plan:#?}");
+    }
+}

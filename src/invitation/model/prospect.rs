@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
+use super::UNDECIDED;
 use crate::clock::Instant;
 use crate::email::Email;
 use crate::id::{RoleId, TenantId, UserId};
@@ -70,8 +71,8 @@ fn select(has_room: &str) -> String {
         EXISTS (SELECT 1 FROM membership n
                   JOIN "user" u ON u.id = n.user_id
                  WHERE n.tenant_id = t.id AND u.email_norm = $4) AS is_member,
-        EXISTS (SELECT 1 FROM invitation i
-                 WHERE i.tenant_id = t.id AND i.email_norm = $4 AND i.status = 'pending') AS is_pending,
+        EXISTS (SELECT 1 FROM invitation
+                 WHERE invitation.tenant_id = t.id AND invitation.email_norm = $4 AND {UNDECIDED}) AS is_pending,
         COALESCE(b.at_most, 0) AS pending_at_most,
         {has_room} AS has_room"#
     );

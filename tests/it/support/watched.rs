@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use guestlist::app::App;
 use guestlist::clock::Clock;
 use guestlist::db::Db;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use super::PASSWORD;
@@ -42,6 +43,16 @@ impl Watched {
         let rows: Vec<Value> = numbers.map(|n| json!({ "email": format!("guest{n}@x.test") })).collect();
         let many = "mutation M($i: InviteManyInput!) { inviteMany(input: $i) { invited } }";
         self.ask(many, json!({ "i": { "rows": rows } })).await;
+    }
+
+    /// Changes the database behind the server's back.
+    pub async fn sql(&self, sql: &str) {
+        let url = super::database::of_folder(self.folder.path());
+        let url =
+            url.unwrap_or_else(|| format!("sqlite://{}/data/guestlist.db", self.folder.path().display()));
+        let db = sea_orm::Database::connect(url).await.unwrap();
+        db.execute_unprepared(sql).await.unwrap();
+        db.close().await.unwrap();
     }
 
     /// Lays addresses in blocks, as a worker does that comes by later.
