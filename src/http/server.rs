@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::UPGRADE;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::endpoint::BoxEndpoint;
@@ -24,6 +25,11 @@ use tokio_io_timeout::TimeoutStream;
 const HEAD_BYTES: usize = 32 * 1024;
 /// Pause after the system has no descriptor left for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection's place among those that may be open at once. Who takes a connection over by an upgrade finds it among the extensions of the
+/// request, and keeps it as long as the connection.
+#[derive(Clone, Debug)]
+pub struct Permit(#[expect(dead_code, reason = "given back when dropped")] Arc<OwnedSemaphorePermit>);
 
 /// How many connections are open at once, and how patient the service is with their clients.
 #[derive(Clone, Copy, Debug)]
@@ -91,14 +97,18 @@ async fn connection(
     patience: Duration,
     endpoint: Arc<BoxEndpoint<'static>>,
     mut stopped: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) {
+    let permit = Permit(Arc::new(permit));
     let _ = socket.set_nodelay(true);
     let (Ok(local), remote) = (socket.local_addr(), RemoteAddr(Addr::SocketAddr(peer))) else { return };
     let local = LocalAddr(Addr::SocketAddr(local));
     let mut socket = TimeoutStream::new(socket);
     socket.set_write_timeout(Some(patience));
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        if request.headers().contains_key(UPGRADE) {
+            request.extensions_mut().insert(permit.clone());
+        }
         let (endpoint, local, remote) = (Arc::clone(&endpoint), local.clone(), remote.clone());
         // Boxed: hyper keeps the room for it as long as the connection, while an answer is sent and when there is none.
         Box::pin(async move {

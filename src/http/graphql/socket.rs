@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::stream::{BoxStream, SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use poem::http::{StatusCode, header};
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketConfig, WebSocketStream};
@@ -25,6 +25,7 @@ use crate::auth;
 use crate::graphql::SessionCookie;
 use crate::http::State;
 use crate::http::gate::{Kind, Refused};
+use crate::http::server::Permit;
 use crate::http::wrap::RequestId;
 use crate::id::SessionId;
 
@@ -33,6 +34,9 @@ const PROTOCOL: &str = "graphql-transport-ws";
 const GREETING: Duration = Duration::from_secs(5);
 /// How often the client is asked whether it is there; a client that says nothing for two of these is gone.
 const PULSE: Duration = Duration::from_secs(20);
+/// Bytes that are read at once. The memory for them is kept, and written over, as long as the connection: most messages are an operation,
+/// and there can be very many connections that say nothing.
+const READ_BYTES: usize = 2_048;
 /// Operations under way on one connection.
 const OPERATIONS: usize = 20;
 
@@ -59,6 +63,9 @@ enum Said {
     },
 }
 
+/// What an operation has to say. Boxed, since a channel has room for many at once even where none ever comes.
+type Reply = Box<Value>;
+
 /// Why the service ends a connection: code and reason of the protocol.
 struct Close(u16, &'static str);
 
@@ -80,8 +87,11 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
     let origin = super::origin(state, request, request_id.clone());
     let answer = Answer { media: Media::Json, request_id };
     let most = Some(state.app.config.body_limit);
-    let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
+    let config =
+        WebSocketConfig::default().read_buffer_size(READ_BYTES).max_message_size(most).max_frame_size(most);
     let state = state.clone();
+    // As long as it lives, the connection counts among those that are open, and stopping waits for its farewell.
+    let permit = request.extensions().get::<Permit>().cloned();
     socket
         .protocols([PROTOCOL])
         .config(config)
@@ -91,6 +101,7 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
             let talk =
                 Talk { state, origin, answer, said, session: None, ready: false, running: HashMap::new() };
             talk.go_on(sink, stream, heard).await;
+            drop(permit);
         })
         .into_response()
 }
@@ -100,7 +111,7 @@ struct Talk {
     state: State,
     origin: Origin,
     answer: Answer,
-    said: mpsc::Sender<Value>,
+    said: mpsc::Sender<Reply>,
     /// The session that the client signed in with.
     session: Option<SessionId>,
     /// Whether the connection was acknowledged.
@@ -119,7 +130,7 @@ impl Talk {
         mut self,
         mut sink: SplitSink<WebSocketStream, Message>,
         mut stream: SplitStream<WebSocketStream>,
-        mut heard: mpsc::Receiver<Value>,
+        mut heard: mpsc::Receiver<Reply>,
     ) {
         let greeting = tokio::time::sleep(GREETING);
         tokio::pin!(greeting);
@@ -241,7 +252,7 @@ async fn run(
     parameters: Parameters,
     actor: Actor,
     id: &str,
-    said: &mpsc::Sender<Value>,
+    said: &mpsc::Sender<Reply>,
 ) {
     let caller = Caller {
         who: Who::Known(actor),
@@ -253,18 +264,19 @@ async fn run(
         key: None,
     };
     let next = |payload: Value| json!({ "type": "next", "id": id, "payload": payload });
-    match prepare(state, parameters, caller).await {
+    // Boxed, so that a task that waits for events has no room for what came before.
+    match Box::pin(prepare(state, parameters, caller)).await {
         Ok(prepared) => {
-            let mut results = Box::pin(results(state, prepared));
+            let mut results = results(state, prepared);
             while let Some(mut response) = results.next().await {
                 answer.complete(&mut response);
                 let payload = serde_json::to_value(response).unwrap_or_default();
-                if said.send(next(payload)).await.is_err() {
+                if said.send(Box::new(next(payload))).await.is_err() {
                     return;
                 }
             }
         }
-        Err(Ended::Answered(found)) => drop(said.send(next(found)).await),
+        Err(Ended::Answered(found)) => drop(said.send(Box::new(next(found))).await),
         Err(ended) => {
             let refused = match ended {
                 Ended::Refused(refused) => refused,
@@ -272,28 +284,26 @@ async fn run(
                 _ => Refused::one("OVERLOADED", "Try again in a moment."),
             };
             let errors = answer.body(refused)["errors"].take();
-            let _ = said.send(json!({ "type": "error", "id": id, "payload": errors })).await;
+            let _ = said.send(Box::new(json!({ "type": "error", "id": id, "payload": errors }))).await;
             return;
         }
     }
-    let _ = said.send(json!({ "type": "complete", "id": id })).await;
+    let _ = said.send(Box::new(json!({ "type": "complete", "id": id }))).await;
 }
 
-/// What an operation yields: one response, or those of a subscription.
-fn results(
-    state: &State,
-    prepared: Prepared,
-) -> impl futures_util::Stream<Item = async_graphql::Response> + Send + use<> {
+/// What an operation yields: one response, or those of a subscription. Each is boxed by itself, since the future of an operation is many times
+/// as large as a stream that waits.
+fn results(state: &State, prepared: Prepared) -> BoxStream<'static, async_graphql::Response> {
     let state = state.clone();
     match prepared.kind {
-        Kind::Subscription => prepared.stream(&state).left_stream(),
+        Kind::Subscription => prepared.stream(&state).boxed(),
         Kind::Query | Kind::Mutation => {
             let once = async move {
                 let late = || async_graphql::ServerError::new("The operation took too long.", None);
                 let executed = prepared.execute(&state).await;
                 executed.unwrap_or_else(|| async_graphql::Response::from_errors(vec![late()]))
             };
-            futures_util::stream::once(once).right_stream()
+            futures_util::stream::once(once).boxed()
         }
     }
 }

@@ -113,6 +113,49 @@ async fn connections_over_the_bound_wait_for_their_turn() {
     assert_eq!(answer["data"]["__typename"], "Query", "the idle ones were cut and made room");
 }
 
+/// A WebSocket on which the client has said who it is, as far as it wants to.
+async fn websocket(address: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let handshake = format!(
+        "GET /graphql HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
+    );
+    socket.write_all(handshake.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+    // A text frame under a mask of zeros (RFC 6455, 5.2).
+    let hello = br#"{"type":"connection_init"}"#;
+    let mut frame = vec![0x81, 0x80 | hello.len() as u8, 0, 0, 0, 0];
+    frame.extend(hello);
+    socket.write_all(&frame).await.unwrap();
+    let mut acknowledged = vec![0; 2 + br#"{"type":"connection_ack"}"#.len()];
+    socket.read_exact(&mut acknowledged).await.unwrap();
+    assert!(acknowledged.ends_with(br#""connection_ack"}"#));
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn websockets_count_among_the_connections_that_are_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Serving::start(folder.path(), &[("GUESTLIST_MAX_CONNECTIONS", "2")]);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let (one, _other) = (websocket(address).await, websocket(address).await);
+    let mut third = TcpStream::connect(address).await.unwrap();
+    third.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut head = [0; 12];
+    let waiting = tokio::time::timeout(Duration::from_millis(500), third.read_exact(&mut head)).await;
+    assert!(waiting.is_err(), "it has its turn when a WebSocket ends");
+    drop(one);
+    let answered = tokio::time::timeout(Duration::from_secs(20), third.read_exact(&mut head)).await;
+    answered.expect("a WebSocket that has ended makes room").unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+    drop(third);
+    assert_eq!(server.stop(), Some(0), "the other one is told, and nobody waits for it to hang up");
+}
+
 mod chaos {
     use super::*;
 
