@@ -12,6 +12,7 @@ mod migrate;
 pub mod once;
 mod place;
 mod reader;
+pub mod record;
 mod remembered;
 mod stamp;
 mod values;

@@ -4,11 +4,12 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, SelectStatement};
-use sea_orm::{ActiveValue::Set, FromQueryResult as _, Iterable as _, QueryOrder, QueryResult};
+use sea_orm::{ActiveValue::Set, Iterable as _, QueryOrder, QueryResult};
 
 use crate::clock::Instant;
+use crate::db::record::{self, Record};
 use crate::id::{RoleId, TenantId};
-use crate::permission::Permissions;
+use crate::permission::{Permissions, UnknownPermission};
 
 /// One role of one tenant.
 #[sea_orm::model]
@@ -34,15 +35,13 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What the names of a joined role's columns begin with.
-const JOINED: &str = "joined_role_";
+/// The name of a joined role.
+const JOINED: &str = "joined_role";
 
-/// Has a statement read the role that a column of its names with each row, for [`Model::joined`].
+/// Has a statement of PostgreSQL read the role that a column of its names with each row, for [`Model::joined`].
 pub fn join(rows: &mut SelectStatement, role: impl IntoColumnRef) {
     rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(role));
-    for column in Column::iter() {
-        rows.expr_as(Expr::col((Entity, column)), format!("{JOINED}{}", column.to_string()));
-    }
+    record::select(rows, Column::iter().map(|column| (Entity, column)), JOINED);
 }
 
 impl Model {
@@ -51,8 +50,20 @@ impl Model {
     /// # Errors
     /// Where the row was selected otherwise.
     pub fn joined(row: &QueryResult) -> Result<Option<Self>, DbErr> {
-        let there = row.try_get::<Option<RoleId>>(JOINED, "id")?.is_some();
-        there.then(|| Self::from_query_result(row, JOINED)).transpose()
+        let mut record = Record::of(row, JOINED)?;
+        let Some(id) = record.value::<Option<Uuid>>()? else { return Ok(None) };
+        Ok(Some(Self {
+            id: id.into(),
+            tenant_id: record.value::<Uuid>()?.into(),
+            key: record.value()?,
+            name: record.value()?,
+            permissions: record
+                .value::<String>()?
+                .parse()
+                .map_err(|e: UnknownPermission| DbErr::Type(e.to_string()))?,
+            built_in: record.value()?,
+            created_at: record.value()?,
+        }))
     }
 }
 

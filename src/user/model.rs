@@ -11,6 +11,7 @@ use sea_orm::{
 
 use crate::clock::Instant;
 use crate::db;
+use crate::db::record::{self, Record};
 use crate::email::Email;
 use crate::id::{TenantId, UserId};
 use crate::page::Page;
@@ -128,20 +129,18 @@ impl From<Model> for Person {
 
 /// The columns of a [`Person`].
 const PERSON: [Column; 5] = [Column::Id, Column::Email, Column::Name, Column::IsSuperuser, Column::CreatedAt];
-/// What the names of these columns begin with where they are joined.
-const JOINED: &str = "joined_user_";
+/// The name of a joined user.
+const JOINED: &str = "joined_user";
 
 pub(super) async fn persons(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Person>, DbErr> {
     let named = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
     named.select_only().columns(PERSON).into_model().all(db).await
 }
 
-/// Has a statement read the person that a column of its names with each row, for [`Person::joined`].
+/// Has a statement of PostgreSQL read the person that a column of its names with each row, for [`Person::joined`].
 pub fn join(rows: &mut SelectStatement, user: impl IntoColumnRef) {
     rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(user));
-    for column in PERSON {
-        rows.expr_as(Expr::col((Entity, column)), format!("{JOINED}{}", column.to_string()));
-    }
+    record::select(rows, PERSON.map(|column| (Entity, column)), JOINED);
 }
 
 impl Person {
@@ -150,8 +149,15 @@ impl Person {
     /// # Errors
     /// Where the row was selected otherwise.
     pub fn joined(row: &QueryResult) -> Result<Option<Self>, DbErr> {
-        let there = row.try_get::<Option<UserId>>(JOINED, "id")?.is_some();
-        there.then(|| Self::from_query_result(row, JOINED)).transpose()
+        let mut record = Record::of(row, JOINED)?;
+        let Some(id) = record.value::<Option<Uuid>>()? else { return Ok(None) };
+        Ok(Some(Self {
+            id: id.into(),
+            email: record.value()?,
+            name: record.value()?,
+            is_superuser: record.value()?,
+            created_at: record.value()?,
+        }))
     }
 }
 
