@@ -10,7 +10,7 @@ use crate::db::Values;
 use crate::id::{InvitationId, RoleId, UserId};
 
 /// What a list reads beside what its rows always have.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Columns {
     /// The whole of each row.
     pub details: bool,

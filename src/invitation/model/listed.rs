@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::sea_query::SelectStatement;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult as _, Iterable as _};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult as _, Iterable as _, Statement};
 
 use super::{Brief, Column, Columns, Entity, Model};
 use crate::outbox::{self, Standing};
@@ -39,30 +39,44 @@ impl From<Model> for Listed {
     }
 }
 
-/// Reads rows with what `columns` asks for; `norm` says whether they are in the order of canonical addresses.
+/// The columns of its own that a row of a list has; `norm` says whether it is in the order of canonical addresses.
+fn own(columns: Columns, norm: bool) -> Vec<Column> {
+    if columns.details { Column::iter().collect() } else { Brief::columns(columns, norm) }
+}
+
+/// The statement that reads rows with what `columns` asks for.
 ///
 /// Whoever invited and roles are joined on PostgreSQL, where each statement is a way there and back. On SQLite they are few that are remembered,
 /// and a value costs as much as it is long.
-pub(super) async fn read(
-    db: &impl ConnectionTrait,
+pub(super) fn statement(
+    backend: DbBackend,
     mut rows: SelectStatement,
     columns: Columns,
     norm: bool,
-) -> Result<Vec<Listed>, DbErr> {
-    let backend = db.get_database_backend();
-    let joins = backend == DbBackend::Postgres;
-    let own = if columns.details { Column::iter().collect() } else { Brief::columns(columns, norm) };
-    rows.columns(own.iter().map(|column| (Entity, *column)));
+) -> Statement {
+    rows.columns(own(columns, norm).into_iter().map(|column| (Entity, column)));
     if columns.mails {
         outbox::join_standing(&mut rows, (Entity, Column::OutboxId), columns.attempts);
     }
-    if joins && columns.inviters {
+    if backend == DbBackend::Postgres && columns.inviters {
         user::join(&mut rows, (Entity, Column::InviterId));
     }
-    if joins && columns.roles {
+    if backend == DbBackend::Postgres && columns.roles {
         role::join(&mut rows, (Entity, Column::RoleId));
     }
-    let rows = db.query_all_raw(backend.build(&rows)).await?;
+    backend.build(&rows)
+}
+
+/// Reads the rows of [`statement`].
+pub(super) async fn read(
+    db: &impl ConnectionTrait,
+    statement: Statement,
+    columns: Columns,
+    norm: bool,
+) -> Result<Vec<Listed>, DbErr> {
+    let joins = db.get_database_backend() == DbBackend::Postgres;
+    let own = own(columns, norm).len();
+    let rows = db.query_all_raw(statement).await?;
     let (mut users, mut roles) = (Beside::default(), Beside::default());
     let mut listed = Vec::with_capacity(rows.len());
     for found in &rows {
@@ -72,7 +86,7 @@ pub(super) async fn read(
             Listed::from(Brief::read(found, columns, norm)?)
         };
         if columns.mails {
-            row.mail = Some(Standing::behind(own.len(), found, columns.attempts)?);
+            row.mail = Some(Standing::behind(own, found, columns.attempts)?);
         }
         if joins && columns.inviters {
             row.inviter = users.of(row.brief.inviter_id.flatten(), || Person::joined(found))?;

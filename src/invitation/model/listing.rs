@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, Query, SelectStatement, SimpleExpr};
 use sea_orm::{Condition, DbBackend, Order, QuerySelect};
 
+use super::first::{self, Shape};
 use super::{Brief, Column, Columns, Entity, InvitationStatus, Listed, listed, search};
 use crate::clock::Instant;
 use crate::db;
@@ -11,7 +12,7 @@ use crate::id::{InvitationId, RoleId, TenantId, TypedId as _, UserId};
 use crate::page::{Cursor, Page, SortKey};
 
 /// What a list of invitations is sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SortBy {
     /// When they were made.
     CreatedAt,
@@ -53,7 +54,7 @@ impl SortBy {
 }
 
 /// Which rows are in a list; an absent condition holds for every row.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::invitation) struct Where {
     pub(in crate::invitation) status: Option<Vec<InvitationStatus>>,
     pub(in crate::invitation) without_mail: bool,
@@ -172,22 +173,34 @@ pub(in crate::invitation) async fn list(
     now: Instant,
     columns: Columns,
 ) -> Result<Vec<Listed>, DbErr> {
-    let place = ((Entity, by.column()), (Entity, Column::Id));
-    let mut matching = matching(db.get_database_backend(), tenant, filter, now, Some(by));
-    if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
-        matching = matching.add(after);
-    }
-    if let Some(before) = page.before.as_ref().and_then(|c| db::beside(c, place, descending)) {
-        matching = matching.add(before);
-    }
-    let reading = if descending != page.backward { Order::Desc } else { Order::Asc };
-    let mut rows = Query::select();
-    rows.from(Entity)
-        .cond_where(matching)
-        .order_by(place.0, reading.clone())
-        .order_by(place.1, reading)
-        .limit(page.size + 1);
-    listed::read(db, rows, columns, by == SortBy::Email).await
+    let (backend, norm) = (db.get_database_backend(), by == SortBy::Email);
+    let ascending = descending == page.backward;
+    let make = || {
+        let place = ((Entity, by.column()), (Entity, Column::Id));
+        let mut matching = matching(backend, tenant, filter, now, Some(by));
+        if let Some(after) = page.after.as_ref().and_then(|c| db::beside(c, place, !descending)) {
+            matching = matching.add(after);
+        }
+        if let Some(before) = page.before.as_ref().and_then(|c| db::beside(c, place, descending)) {
+            matching = matching.add(before);
+        }
+        let reading = if ascending { Order::Asc } else { Order::Desc };
+        let mut rows = Query::select();
+        rows.from(Entity)
+            .cond_where(matching)
+            .order_by(place.0, reading.clone())
+            .order_by(place.1, reading)
+            .limit(page.size + 1);
+        listed::statement(backend, rows, columns, norm)
+    };
+    let statement = if page.after.is_none() && page.before.is_none() && *filter == Where::default() {
+        let postgres = backend == DbBackend::Postgres;
+        let shape = Shape { postgres, by, ascending, limit: page.size + 1, columns };
+        first::statement(shape, tenant, make)
+    } else {
+        make()
+    };
+    listed::read(db, statement, columns, norm).await
 }
 
 pub(in crate::invitation) async fn count(

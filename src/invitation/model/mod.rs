@@ -5,6 +5,7 @@
 mod block;
 mod bound;
 mod brief;
+mod first;
 mod listed;
 mod listing;
 mod prospect;
