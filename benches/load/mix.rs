@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -106,32 +107,105 @@ pub async fn start(report: &mut Report) {
     report.limit("binary, stripped, MiB", binary as f64 / 1048576.0, 30.0);
 }
 
-/// Ten thousand subscriptions that wait, over server-sent events.
+/// Subscriptions that wait.
+const SUBSCRIPTIONS: usize = 10_000;
+const SUBSCRIBE: &str = "subscription { invitationEvents { cursor } }";
+
+/// Ten thousand subscriptions that wait, over server-sent events and over WebSockets.
 pub async fn subscriptions(report: &mut Report) {
-    const COUNT: usize = 10_000;
+    waiting(report, "over server-sent events", async |address, token| {
+        let text = body(SUBSCRIBE);
+        let request = format!(
+            "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        let mut open = Vec::with_capacity(SUBSCRIPTIONS);
+        for _ in 0..SUBSCRIPTIONS {
+            open.push(exchange(address, request.as_bytes(), b"HTTP/1.1 200").await);
+        }
+        open
+    })
+    .await;
+    waiting(report, "over a WebSocket each", async |address, token| websockets(address, token, 1).await)
+        .await;
+    waiting(report, "over WebSockets, 20 on each", async |address, token| {
+        websockets(address, token, 20).await
+    })
+    .await;
+}
+
+/// What each of them takes, given how they are begun.
+async fn waiting(report: &mut Report, how: &str, begin: impl AsyncFn(&str, &str) -> Vec<TcpStream>) {
     let folder = tempfile::tempdir().expect("a folder");
     administrator(folder.path(), None);
     let server = Server::guestlist(folder.path(), None, &[("GUESTLIST_MAX_CONNECTIONS", "11000")]);
     let (token, _) = seed(&server).await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     let before = server.resident();
-    let text = body("subscription { invitationEvents { cursor } }");
-    let address = server.url.trim_start_matches("http://").to_owned();
-    let request = format!(
-        "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: text/event-stream\r\n\
-         Authorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{text}",
-        text.len()
+    let open = begin(server.url.trim_start_matches("http://"), &token).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let each = (server.resident() - before) * 1024.0 / SUBSCRIPTIONS as f64;
+    for stream in &open {
+        let mut further = [0; 512];
+        let count = stream.try_read(&mut further).unwrap_or_default();
+        let said = String::from_utf8_lossy(&further[..count]).into_owned();
+        assert!(!said.contains("error") && !said.contains("complete"), "{said}");
+    }
+    report.limit(&format!("memory of each of 10,000 subscriptions {how}, KiB"), each, 12.0);
+    drop(open);
+}
+
+/// A new connection on which this was said, and answered as expected.
+async fn exchange(address: &str, said: &[u8], expected: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(said).await.expect("it is sent");
+    let mut answer = vec![0; expected.len()];
+    stream.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(answer, expected);
+    stream
+}
+
+/// WebSockets with so many subscriptions on each, in the words of `graphql-transport-ws`.
+async fn websockets(address: &str, token: &str, on_each: usize) -> Vec<TcpStream> {
+    let handshake = format!(
+        "GET /graphql HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
     );
-    let mut open = Vec::with_capacity(COUNT);
-    for _ in 0..COUNT {
-        let mut stream = TcpStream::connect(&address).await.expect("a connection");
-        stream.write_all(request.as_bytes()).await.expect("it is sent");
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await.expect("an answer");
-        assert_eq!(&head, b"HTTP/1.1 200");
+    let mut open = Vec::new();
+    for _ in 0..SUBSCRIPTIONS / on_each {
+        let mut stream = exchange(address, handshake.as_bytes(), b"HTTP/1.1 101").await;
+        let mut frames = frame(
+            &json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } }),
+        );
+        for number in 0..on_each {
+            let payload = json!({ "query": SUBSCRIBE });
+            frames
+                .extend(frame(&json!({ "type": "subscribe", "id": number.to_string(), "payload": payload })));
+        }
+        stream.write_all(&frames).await.expect("it is sent");
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"\"connection_ack\"}") {
+            heard.push(stream.read_u8().await.expect("an answer"));
+        }
         open.push(stream);
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let each = (server.resident() - before) * 1024.0 / COUNT as f64;
-    report.limit("memory of each of 10,000 subscriptions, KiB", each, 12.0);
+    open
+}
+
+/// A text frame of a client, under a mask of zeros (RFC 6455, 5.2).
+fn frame(message: &Value) -> Vec<u8> {
+    let text = message.to_string().into_bytes();
+    let length = u16::try_from(text.len()).expect("a short message");
+    let mut frame = vec![0x81];
+    match length {
+        0..=125 => frame.push(0x80 | length as u8),
+        _ => {
+            frame.push(0x80 | 126);
+            frame.extend(length.to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text);
+    frame
 }
