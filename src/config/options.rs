@@ -167,7 +167,7 @@ pub struct Options {
         hide_short_help = true
     )]
     pub trusted_proxies: Vec<String>,
-    /// Connections that are open at once; further ones wait.
+    /// Connections that are open at once, WebSockets among them; further ones wait.
     #[arg(
         long,
         env = "GUESTLIST_MAX_CONNECTIONS",

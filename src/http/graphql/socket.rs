@@ -144,7 +144,8 @@ impl Talk {
                 message = stream.next() => {
                     silent = 0;
                     let outcome = match message {
-                        Some(Ok(Message::Text(text))) => self.hear(&text).await,
+                        // Boxed, as what follows: most of the time there is nothing to hear, and no room is kept for it.
+                        Some(Ok(Message::Text(text))) => Box::pin(self.hear(&text)).await,
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
                         Some(Ok(Message::Binary(_))) => Err(Close(4400, "Send text.")),
                         Some(Ok(Message::Close(_))) => {
@@ -169,7 +170,7 @@ impl Talk {
                 _ = pulse.tick() => {
                     silent += 1;
                     if silent > 3 || self.ready && say(&mut sink, &json!({ "type": "ping" })).await.is_err() { return }
-                    if self.ready && self.session.is_some() && self.actor().await.is_err() {
+                    if self.ready && self.session.is_some() && Box::pin(self.actor()).await.is_err() {
                         break Close(4403, "Forbidden");
                     }
                 }
