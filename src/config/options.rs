@@ -176,7 +176,7 @@ pub struct Options {
         hide_short_help = true
     )]
     pub max_connections: u32,
-    /// How long a client may take to send the head or the body of a request, or to read an answer.
+    /// How long a client may take to send the head or the body of a request, or to read an answer, and hold a WebSocket without signing in or asking.
     #[arg(long, env = "GUESTLIST_CLIENT_TIMEOUT", default_value = "15s", value_parser = span, global = true, hide_short_help = true)]
     pub client_timeout: TimeDelta,
     /// Whether `/graphiql` is served; on in development.

@@ -1,7 +1,8 @@
 //! Operations over a WebSocket, in the words of `graphql-transport-ws` (the protocol of the npm package graphql-ws).
 //!
 //! The access token comes in `connection_init`, as `authorization: "Bearer …"`. The connection lives as long as the session:
-//! who is behind it is read again for each operation, and a subscription looks again while it runs.
+//! who is behind it is read again for each operation, and a subscription looks again while it runs. Where nobody signed in, it lives as long as
+//! something is asked.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::media::Media;
@@ -98,8 +100,16 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
         .on_upgrade(move |stream| async move {
             let (sink, stream) = stream.split();
             let (said, heard) = mpsc::channel(64);
-            let talk =
-                Talk { state, origin, answer, said, session: None, ready: false, running: HashMap::new() };
+            let talk = Talk {
+                state,
+                origin,
+                answer,
+                said,
+                session: None,
+                ready: false,
+                stirred: false,
+                running: HashMap::new(),
+            };
             talk.go_on(sink, stream, heard).await;
             drop(permit);
         })
@@ -116,6 +126,8 @@ struct Talk {
     session: Option<SessionId>,
     /// Whether the connection was acknowledged.
     ready: bool,
+    /// Whether an operation has begun or ended since the last look.
+    stirred: bool,
     running: HashMap<String, AbortHandle>,
 }
 
@@ -132,8 +144,9 @@ impl Talk {
         mut stream: SplitStream<WebSocketStream>,
         mut heard: mpsc::Receiver<Reply>,
     ) {
-        let greeting = tokio::time::sleep(GREETING);
-        tokio::pin!(greeting);
+        // Whoever has not said who they are has so long to greet, and to ask for something then: no place is held for nothing.
+        let idle = tokio::time::sleep(GREETING);
+        tokio::pin!(idle);
         let mut pulse = tokio::time::interval(PULSE);
         let mut silent = 0;
         let readiness = self.state.readiness.clone();
@@ -164,6 +177,7 @@ impl Talk {
                 Some(message) = heard.recv() => {
                     if matches!(message["type"].as_str(), Some("complete" | "error")) {
                         self.running.remove(message["id"].as_str().unwrap_or_default());
+                        self.stirred = true;
                     }
                     if say(&mut sink, &message).await.is_err() { return }
                 }
@@ -174,8 +188,14 @@ impl Talk {
                         break Close(4403, "Forbidden");
                     }
                 }
-                () = &mut greeting, if !self.ready => break Close(4408, "Connection initialisation timeout"),
+                () = &mut idle, if self.session.is_none() && self.running.is_empty() => break match self.ready {
+                    false => Close(4408, "Connection initialisation timeout"),
+                    true => Close(1000, "Nobody is signed in, and nothing is asked"),
+                },
                 () = &mut stopping => break Close(1001, "The service stops; connect again"),
+            }
+            if std::mem::take(&mut self.stirred) {
+                idle.as_mut().reset(Instant::now() + self.state.app.config.client_timeout);
             }
         };
         let _ = sink.send(Message::close_with(CloseCode::from(code), reason)).await;
@@ -195,6 +215,7 @@ impl Talk {
                     return Err(Close(4403, "Forbidden"));
                 }
                 self.ready = true;
+                self.stirred = true;
                 Ok(Some(json!({ "type": "connection_ack" })))
             }
             Said::Ping { payload } => Ok(Some(json!({ "type": "pong", "payload": payload }))),
@@ -202,6 +223,7 @@ impl Talk {
             Said::Complete { id } => {
                 if let Some(running) = self.running.remove(&id) {
                     running.abort();
+                    self.stirred = true;
                 }
                 Ok(None)
             }
@@ -219,6 +241,7 @@ impl Talk {
                 let work =
                     tokio::spawn(async move { run(&state, &answer, payload, actor, &name, &said).await });
                 self.running.insert(id, work.abort_handle());
+                self.stirred = true;
                 Ok(None)
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -113,6 +113,13 @@ async fn connections_over_the_bound_wait_for_their_turn() {
     assert_eq!(answer["data"]["__typename"], "Query", "the idle ones were cut and made room");
 }
 
+/// A short text frame under a mask of zeros (RFC 6455, 5.2).
+fn text(said: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, 0x80 | said.len() as u8, 0, 0, 0, 0];
+    frame.extend(said.as_bytes());
+    frame
+}
+
 /// A WebSocket on which the client has said who it is, as far as it wants to.
 async fn websocket(address: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).await.unwrap();
@@ -126,15 +133,26 @@ async fn websocket(address: &str) -> TcpStream {
         head.push(socket.read_u8().await.unwrap());
     }
     assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-    // A text frame under a mask of zeros (RFC 6455, 5.2).
-    let hello = br#"{"type":"connection_init"}"#;
-    let mut frame = vec![0x81, 0x80 | hello.len() as u8, 0, 0, 0, 0];
-    frame.extend(hello);
-    socket.write_all(&frame).await.unwrap();
+    socket.write_all(&text(r#"{"type":"connection_init"}"#)).await.unwrap();
     let mut acknowledged = vec![0; 2 + br#"{"type":"connection_ack"}"#.len()];
     socket.read_exact(&mut acknowledged).await.unwrap();
     assert!(acknowledged.ends_with(br#""connection_ack"}"#));
     socket
+}
+
+/// Hears what the server says until it closes the WebSocket, and returns the code that it gives.
+async fn closing(mut socket: impl AsyncRead + Unpin) -> u16 {
+    let hears = async {
+        loop {
+            let (kind, length) = (socket.read_u8().await.unwrap(), socket.read_u8().await.unwrap());
+            let mut said = vec![0; length.into()];
+            socket.read_exact(&mut said).await.unwrap();
+            if kind == 0x88 {
+                return u16::from_be_bytes([said[0], said[1]]);
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), hears).await.expect("it is closed")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +160,7 @@ async fn websockets_count_among_the_connections_that_are_open() {
     let folder = tempfile::tempdir().unwrap();
     let server = Serving::start(folder.path(), &[("GUESTLIST_MAX_CONNECTIONS", "2")]);
     let address = server.url.strip_prefix("http://").unwrap();
-    let (one, _other) = (websocket(address).await, websocket(address).await);
+    let (one, other) = (websocket(address).await, websocket(address).await);
     let mut third = TcpStream::connect(address).await.unwrap();
     third.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut head = [0; 12];
@@ -153,7 +171,29 @@ async fn websockets_count_among_the_connections_that_are_open() {
     answered.expect("a WebSocket that has ended makes room").unwrap();
     assert_eq!(&head, b"HTTP/1.1 200");
     drop(third);
-    assert_eq!(server.stop(), Some(0), "the other one is told, and nobody waits for it to hang up");
+    let stopping = tokio::task::spawn_blocking(|| server.stop());
+    assert_eq!(closing(other).await, 1001, "it is told");
+    let stopped = tokio::time::timeout(Duration::from_secs(10), stopping).await;
+    assert_eq!(stopped.expect("half the time that requests have to end").unwrap(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r23_a_websocket_of_nobody_that_asks_for_nothing_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Serving::start(folder.path(), &[("GUESTLIST_CLIENT_TIMEOUT", "1s")]);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut socket = websocket(address).await;
+    let asks = r#"{"type":"subscribe","id":"1","payload":{"query":"{ __typename }"}}"#;
+    socket.write_all(&text(asks)).await.unwrap();
+    let (hears, mut says) = socket.into_split();
+    let drips = tokio::spawn(async move {
+        // Until it is closed: what is said without asking for anything keeps no place.
+        while says.write_all(&text(r#"{"type":"ping"}"#)).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    assert_eq!(closing(hears).await, 1000);
+    drips.abort();
 }
 
 mod chaos {
