@@ -62,7 +62,7 @@ const OWN: [Insert; 3] = [
     Insert {
         sql: "INSERT INTO event (id, tenant_id, kind, at, actor_id, subject_type, subject_id, data, ip_address, request_id, mac) \
               VALUES ($1, $2, 'invitation.created', $3, $4, 'invitation', $5, \
-              '{\"delivery\":\"EMAIL\",\"roleKey\":\"member\"}', '127.0.0.1', $6, $6)",
+              '{\"delivery\":\"EMAIL\",\"roleKey\":\"member\"}', '127.0.0.1', substr($6, 1, 32), $6)",
         values: &[Value::Event, Value::Tenant, Value::Now, Value::Inviter, Value::Invitation, Value::Random],
     },
 ];
