@@ -37,10 +37,16 @@ pub(super) fn statement(shape: Shape, tenant: TenantId, make: impl FnOnce() -> S
     }
     let statement = make();
     let mut general = statement.clone();
+    let mut is_general = false;
     for value in general.values.iter_mut().flat_map(|values| values.0.iter_mut()) {
         if *value == Value::from(tenant) {
             *value = nobody();
+            is_general = true;
         }
+    }
+    if !is_general {
+        // Whoever asked is in it in some other way: it is theirs alone.
+        return statement;
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     if known.len() >= MOST {
@@ -66,15 +72,18 @@ mod tests {
 
     use super::*;
 
-    fn of(tenant: TenantId, limit: u64) -> Statement {
-        let shape = Shape {
+    fn shape(limit: u64) -> Shape {
+        Shape {
             postgres: true,
             by: SortBy::Email,
             ascending: true,
             limit,
             columns: Columns { names: true, ..Columns::default() },
-        };
-        statement(shape, tenant, || {
+        }
+    }
+
+    fn of(tenant: TenantId, limit: u64) -> Statement {
+        statement(shape(limit), tenant, || {
             let values = [Value::from(tenant), Value::from(limit)];
             Statement::from_sql_and_values(DbBackend::Postgres, format!("SELECT {limit}"), values)
         })
@@ -90,7 +99,16 @@ mod tests {
                 assert_eq!(found.sql, format!("SELECT {limit}"));
                 assert_eq!(found.values.unwrap().0, [Value::from(tenant), Value::from(limit)]);
             }
+            assert!(KNOWN.read().unwrap().contains_key(&shape(limit)));
         }
+    }
+
+    #[test]
+    fn a_statement_that_names_its_tenant_in_another_way_is_not_remembered() {
+        let tenant = TenantId::from(Uuid::from_u128(4));
+        let make = || Statement::from_string(DbBackend::Postgres, "SELECT 'acme'");
+        let _ = statement(shape(100_003), tenant, make);
+        assert!(!KNOWN.read().unwrap().contains_key(&shape(100_003)));
     }
 
     #[test]

@@ -461,7 +461,11 @@ impl Play<'_> {
         let stored: Vec<_> = rows.iter().map(|row| (row.id, row.status_at(now), row.generation)).collect();
         let known: Vec<_> =
             self.model.invitations.iter().map(|k| (k.id, k.status_at(now), k.generation)).collect();
-        same("what is stored", step, &stored, &known)
+        same("what is stored", step, &stored, &known)?;
+        // What is pending for an address is found by this.
+        let undecided: Vec<_> = rows.iter().filter(|row| row.decided_at.is_none()).map(|row| row.id).collect();
+        let pending = rows.iter().filter(|row| row.status == Status::Pending);
+        same("what is undecided", step, &undecided, &pending.map(|row| row.id).collect())
     }
 
     /// Compares what is true at the end: the mails that are owed, the account and its role.
