@@ -39,7 +39,8 @@ async fn indexed() -> (TestApp, Client) {
         invite_many(&owner, first..first + 700).await;
         invite_many(&other, first..first + 700).await;
     }
-    let cancelled = "UPDATE invitation SET status = 'cancelled', cancel_reason = 'requested', decided_at = created_at";
+    let cancelled =
+        "UPDATE invitation SET status = 'cancelled', cancel_reason = 'requested', decided_at = created_at";
     app.sql(&format!("{cancelled} WHERE email LIKE '%7@x.test'")).await;
     app.advance(TimeDelta::minutes(3));
     app.tick().await;

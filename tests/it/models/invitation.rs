@@ -463,7 +463,8 @@ impl Play<'_> {
             self.model.invitations.iter().map(|k| (k.id, k.status_at(now), k.generation)).collect();
         same("what is stored", step, &stored, &known)?;
         // What is pending for an address is found by this.
-        let undecided: Vec<_> = rows.iter().filter(|row| row.decided_at.is_none()).map(|row| row.id).collect();
+        let undecided: Vec<_> =
+            rows.iter().filter(|row| row.decided_at.is_none()).map(|row| row.id).collect();
         let pending = rows.iter().filter(|row| row.status == Status::Pending);
         same("what is undecided", step, &undecided, &pending.map(|row| row.id).collect())
     }

@@ -230,7 +230,9 @@ async fn invitations(tour: &mut Tour, app: &TestApp, owner: &Client, browser: &m
     let soon = (app.now() + TimeDelta::hours(1)).to_rfc3339();
     app.sql(&format!("UPDATE invitation SET expires_at = '{soon}' WHERE email = 'guest0@x.test'")).await;
     for (email, status) in [("guest1", "expired"), ("guest2", "cancelled"), ("guest3", "declined")] {
-        let sql = format!("UPDATE invitation SET status = '{status}', decided_at = created_at WHERE email = '{email}@x.test'");
+        let sql = format!(
+            "UPDATE invitation SET status = '{status}', decided_at = created_at WHERE email = '{email}@x.test'"
+        );
         assert_eq!(app.sql(&sql).await, 1);
     }
     for (email, state) in
