@@ -25,7 +25,7 @@ impl Db {
         let failed = |cause| OpenError::Database { url: redact(&self.url), cause };
         if self.writer.get_database_backend() != DbBackend::Postgres {
             let pending = self.pending().await?.len();
-            Migrator::up(&self.writer, None).await.map_err(failed)?;
+            Migrator::up(&self.writer.pool, None).await.map_err(failed)?;
             return Ok(pending);
         }
         // Connections of its own: a migration may take longer than a request, and several replicas that begin at

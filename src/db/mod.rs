@@ -17,6 +17,7 @@ mod remembered;
 mod stamp;
 mod values;
 mod write;
+mod writer;
 
 use std::io;
 use std::path::PathBuf;
@@ -25,9 +26,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, LikeExpr, SimpleExpr};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement, sqlx,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, DbErr, Statement, sqlx};
 
 use tracing::Instrument as _;
 
@@ -35,6 +34,7 @@ use crate::clock::{Clock, Instant};
 use crate::page::{Cursor, SortKey};
 use crate::telemetry::traces;
 
+use self::kept::{Kept, Terms};
 use self::stamp::Stamps;
 use self::write::Turns;
 
@@ -49,6 +49,7 @@ pub use remembered::Remembered;
 pub use stamp::Stamp;
 pub use values::Values;
 pub use write::{WriteTransaction, settled};
+pub use writer::Writer;
 
 /// Rows in one statement that inserts or looks up many: a bound on parameters, of which SQLite takes 32,766.
 pub const ROWS: usize = 250;
@@ -121,7 +122,7 @@ pub enum OpenError {
 #[derive(Clone, Debug)]
 pub struct Db {
     url: DatabaseUrl,
-    writer: DatabaseConnection,
+    writer: Writer,
     reader: Reader,
     stamps: Option<Arc<Stamps>>,
     turns: Arc<Turns>,
@@ -141,6 +142,7 @@ impl Db {
             let writer = Database::connect(sqlite_options(&url, false)).await.map_err(failed)?;
             let reader = Database::connect(sqlite_options(&url, true)).await.map_err(failed)?;
             let reader = Reader::new(reader, SQLITE_READERS, SQLITE_ACQUIRE_TIMEOUT);
+            let writer = Writer { pool: writer, kept: None };
             let mut db = Self { url: url.into(), writer, reader, stamps: None, turns: Arc::default() };
             db.check_sqlite_version().await?;
             db.stamps = Stamps::of(&path).map(Arc::new);
@@ -150,13 +152,14 @@ impl Db {
             if told_apart(url).is_none() {
                 return Err(OpenError::Misread);
             }
-            let writer = Database::connect(postgres_options(url, POSTGRES_WRITERS)).await.map_err(failed)?;
-            let mut options = postgres_options(url, 1);
-            let reader = Database::connect(options.connect_lazy(true).clone()).await.map_err(failed)?;
+            // It opens one connection after another for those who keep them.
+            let pool = Database::connect(postgres_options(url)).await.map_err(failed)?;
+            let terms = Terms { most: POSTGRES_WRITERS, patience: POSTGRES_ACQUIRE_TIMEOUT, remote: true };
+            let kept = Some(Kept::new(pool.get_postgres_connection_pool().clone(), terms));
             return Ok(Self {
                 url: url.to_owned().into(),
-                writer,
-                reader: Reader::new(reader, POSTGRES_READERS, POSTGRES_ACQUIRE_TIMEOUT),
+                reader: Reader::new(pool.clone(), POSTGRES_READERS, POSTGRES_ACQUIRE_TIMEOUT),
+                writer: Writer { pool, kept },
                 stamps: None,
                 turns: Arc::default(),
             });
@@ -191,7 +194,7 @@ impl Db {
 
     /// A connection for one guarded statement that needs no transaction around it.
     #[must_use]
-    pub fn writer(&self) -> &DatabaseConnection {
+    pub fn writer(&self) -> &Writer {
         &self.writer
     }
 
@@ -226,13 +229,13 @@ impl Db {
     }
 
     async fn begin(&self, alone: bool) -> Result<WriteTransaction, DbErr> {
-        let txn = match self.writer.get_database_backend() {
+        let txn = match &self.writer.kept {
             // Boxed, since every operation that writes would carry it else.
-            DbBackend::Sqlite => {
-                let begun = self.turns.begin(&self.writer, alone, SQLITE_ACQUIRE_TIMEOUT);
+            None => {
+                let begun = self.turns.begin(&self.writer.pool, alone, SQLITE_ACQUIRE_TIMEOUT);
                 Box::pin(begun.instrument(traces::step("turn to write"))).await?
             }
-            _ => WriteTransaction::own(write::begin(&self.writer).await?),
+            Some(kept) => WriteTransaction::own(kept).await?,
         };
         once::claim(&txn).await?;
         Ok(txn)
@@ -270,7 +273,7 @@ impl Db {
     /// Closes every connection; SQLite folds its write-ahead log into the file.
     pub async fn close(self) {
         self.reader.close().await;
-        let _ = self.writer.close().await;
+        self.writer.close().await;
     }
 }
 
@@ -325,10 +328,10 @@ async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> bool {
     probe.is_ok()
 }
 
-fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
+fn postgres_options(url: &str) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(connections)
+        .max_connections(1)
         .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .sqlx_logging(true)

@@ -1,14 +1,16 @@
 //! Transactions that write.
 //!
-//! PostgreSQL gives each its own. SQLite has one writer, and a commit waits for the disk: writers that wait for their turn share
+//! PostgreSQL gives each its own ([`own`]). SQLite has one writer, and a commit waits for the disk: writers that wait for their turn share
 //! one transaction of the database ([`turns`]).
 
+mod own;
 mod turns;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::prelude::async_trait;
+use sea_orm::sqlx::Postgres;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
@@ -17,9 +19,11 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::batch::Batch;
+use super::kept::Kept;
 use super::reader::plain_limit;
 use crate::telemetry::traces;
 
+use self::own::Own;
 use self::turns::{Turn, lost};
 
 pub(super) use self::turns::Turns;
@@ -44,14 +48,11 @@ pub async fn settled<F: Future>(operation: F) -> Result<F::Output, DbErr> {
     Ok(output)
 }
 
-/// Begins a transaction of the database's own.
+/// Begins a transaction of SQLite.
 #[expect(clippy::disallowed_methods, reason = "the one door to a transaction")]
-pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let immediate = TransactionOptions {
-        sqlite_transaction_mode: match writer.get_database_backend() {
-            DbBackend::Sqlite => Some(SqliteTransactionMode::Immediate),
-            _ => None,
-        },
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
     };
     writer.begin_with_options(immediate).await
@@ -63,13 +64,14 @@ pub struct WriteTransaction(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Own(DatabaseTransaction),
+    Own(Own),
     Shared(Turn),
 }
 
 impl WriteTransaction {
-    pub(super) fn own(txn: DatabaseTransaction) -> Self {
-        Self(Kind::Own(txn))
+    /// Begins one of PostgreSQL.
+    pub(super) async fn own(kept: &Arc<Kept<Postgres>>) -> Result<Self, DbErr> {
+        Ok(Self(Kind::Own(Own::begin(kept).await?)))
     }
 
     /// Makes it last: when this returns, the database has it on disk.
@@ -117,7 +119,7 @@ macro_rules! delegate {
 impl ConnectionTrait for WriteTransaction {
     fn get_database_backend(&self) -> DbBackend {
         match &self.0 {
-            Kind::Own(txn) => txn.get_database_backend(),
+            Kind::Own(_) => DbBackend::Postgres,
             Kind::Shared(_) => DbBackend::Sqlite,
         }
     }
