@@ -7,6 +7,7 @@
 mod backup;
 mod batch;
 mod bell;
+mod insertion;
 mod kept;
 mod migrate;
 pub mod once;
@@ -41,6 +42,7 @@ use self::write::Turns;
 pub use backup::BackupError;
 pub use batch::Batch;
 pub use bell::Listener;
+pub use insertion::insertion;
 pub use place::{
     DatabaseUrl, MISREAD, ServeLock, is_postgres, name, private_file, redact, sqlite_path, told_apart,
 };

@@ -7,7 +7,7 @@ pub(super) mod chain;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect, QueryTrait as _, Statement};
+use sea_orm::{Condition, DbBackend, Order, QueryOrder, QuerySelect, Statement};
 
 use crate::clock::Instant;
 use crate::db;
@@ -73,7 +73,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, event: Model) -> Result<()
 }
 
 pub(super) fn insertion(event: Model, backend: DbBackend) -> Statement {
-    Entity::insert(active(event)).build(backend)
+    crate::db::insertion(active(event), backend)
 }
 
 /// Inserts many rows, a few hundred in a statement.

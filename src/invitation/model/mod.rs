@@ -14,7 +14,7 @@ mod trigram;
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, LockType};
-use sea_orm::{ActiveValue::Set, DbBackend, QueryOrder, QuerySelect, QueryTrait as _, Statement};
+use sea_orm::{ActiveValue::Set, DbBackend, QueryOrder, QuerySelect, Statement};
 
 use crate::clock::Instant;
 use crate::email::Email;
@@ -176,7 +176,7 @@ fn active(row: Model) -> ActiveModel {
 }
 
 pub(super) fn insertion(row: Model, backend: DbBackend) -> Statement {
-    Entity::insert(active(row)).build(backend)
+    crate::db::insertion(active(row), backend)
 }
 
 /// Inserts many rows, a few hundred in a statement.

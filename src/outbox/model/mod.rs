@@ -126,7 +126,7 @@ pub(super) async fn insert(db: &impl ConnectionTrait, row: Model) -> Result<(), 
 }
 
 pub(super) fn insertion(row: Model, backend: DbBackend) -> Statement {
-    Entity::insert(active(row)).build(backend)
+    crate::db::insertion(active(row), backend)
 }
 
 /// Inserts many rows, a few hundred in a statement.
