@@ -4,7 +4,8 @@
 //! poem's own server sets no deadline for the head of a request, so that a client that sends a byte a second keeps its
 //! connection for ever. Here hyper serves the connections (HTTP/1.1; TLS and HTTP/2 are the proxy's).
 
-use std::convert::Infallible;
+mod lasting;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use poem::{Addr, Endpoint as _, Request};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
+
+pub use self::lasting::Lasting;
+use self::lasting::{Shared, Taken};
 
 /// Longest head of a request in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -105,22 +109,33 @@ async fn connection(
     let local = LocalAddr(Addr::SocketAddr(local));
     let mut socket = TimeoutStream::new(socket);
     socket.set_write_timeout(Some(patience));
+    let socket = Shared::new(Box::pin(socket));
+    let io = TokioIo::new(socket.clone());
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         if request.headers().contains_key(UPGRADE) {
             request.extensions_mut().insert(permit.clone());
         }
         let (endpoint, local, remote) = (Arc::clone(&endpoint), local.clone(), remote.clone());
+        let (socket, permit) = (socket.clone(), permit.clone());
         // Boxed: hyper keeps the room for it as long as the connection, while an answer is sent and when there is none.
         Box::pin(async move {
+            let version = request.version();
             let request = Request::from((request, local, remote, Scheme::HTTP));
-            Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(request).await))
+            let response = endpoint.get_response(request).await;
+            if lasting::lasts(version, &response)
+                && let Some(socket) = socket.take()
+            {
+                tokio::spawn(lasting::send(socket, response, permit));
+                return Err(Taken);
+            }
+            Ok(hyper::Response::from(response))
         })
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Box::pin(socket)), service)
+        .serve_connection(io, service)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {

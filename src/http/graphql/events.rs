@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::prepare::Prepared;
 use crate::http::State;
 use crate::http::gate::{Kind, Refused};
+use crate::http::server::Lasting;
 
 /// A comment goes out this often while nothing happens, so that nobody on the way takes the connection for dead.
 const PULSE: Duration = Duration::from_secs(12);
@@ -45,7 +46,9 @@ pub(super) fn stream(state: &State, prepared: Prepared, answer: &Answer) -> Resp
         next(&serde_json::to_value(response).unwrap_or_default())
     });
     let whole = results.chain(stream::once(async { COMPLETE.to_owned() }));
-    respond(whole.take_until(async move { stopping.withdrawn().await }))
+    let mut response = respond(whole.take_until(async move { stopping.withdrawn().await }));
+    response.extensions_mut().insert(Lasting);
+    response
 }
 
 /// A document that is not executed: the errors are the one result.

@@ -11,3 +11,4 @@ mod mail;
 mod panic;
 mod replicas;
 mod slow;
+mod streams;
