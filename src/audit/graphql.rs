@@ -158,9 +158,11 @@ impl AuditSubscription {
         ctx.actor().known()?;
         let tenant_id = parse_optional_id("tenantId", "tenant", tenant_id.as_ref())?;
         let events = Box::pin(service::follow(ctx.app(), ctx.actor(), tenant_id, after)).await?;
-        Ok(events.map(|event| {
+        let shown = events.map(|event| {
             let event = event?;
             Ok(Some(Edge { cursor: event::cursor(&event), node: EventObject(event) }))
-        }))
+        });
+        // Boxed: what the executor makes of it has room for it more than once.
+        Ok(shown.boxed())
     }
 }

@@ -59,7 +59,8 @@ pub async fn follow(
         }
     };
     let (app, actor) = (app.clone(), actor.clone());
-    let follower = Follower { app, actor, tenant, position, head, read: VecDeque::new() };
+    // Boxed, since it moves between a step and the next: there is room for it in both else.
+    let follower = Box::new(Follower { app, actor, tenant, position, head, read: VecDeque::new() });
     Ok(stream::try_unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Ok(Some((event, follower)))

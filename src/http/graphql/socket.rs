@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::stream::{BoxStream, SplitSink, SplitStream};
+use futures_util::stream::{self, BoxStream, SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use poem::http::{StatusCode, header};
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketConfig, WebSocketStream};
@@ -38,7 +38,7 @@ const GREETING: Duration = Duration::from_secs(5);
 const PULSE: Duration = Duration::from_secs(20);
 /// Bytes that are read at once. The memory for them is kept, and written over, as long as the connection: most messages are an operation,
 /// and there can be very many connections that say nothing.
-const READ_BYTES: usize = 2_048;
+const READ_BYTES: usize = 1_024;
 /// Operations under way on one connection.
 const OPERATIONS: usize = 20;
 
@@ -91,27 +91,25 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
     let most = Some(state.app.config.body_limit);
     let config =
         WebSocketConfig::default().read_buffer_size(READ_BYTES).max_message_size(most).max_frame_size(most);
-    let state = state.clone();
-    // As long as it lives, the connection counts among those that are open, and stopping waits for its farewell.
-    let permit = request.extensions().get::<Permit>().cloned();
+    let (said, heard) = mpsc::channel(64);
+    // Boxed, since it moves from one task to another: each has room for it else.
+    let talk = Box::new(Talk {
+        state: state.clone(),
+        origin,
+        answer,
+        said,
+        session: None,
+        ready: false,
+        stirred: false,
+        running: HashMap::new(),
+        _permit: request.extensions().get::<Permit>().cloned(),
+    });
     socket
         .protocols([PROTOCOL])
         .config(config)
-        .on_upgrade(move |stream| async move {
+        .on_upgrade(move |stream| {
             let (sink, stream) = stream.split();
-            let (said, heard) = mpsc::channel(64);
-            let talk = Talk {
-                state,
-                origin,
-                answer,
-                said,
-                session: None,
-                ready: false,
-                stirred: false,
-                running: HashMap::new(),
-            };
-            talk.go_on(sink, stream, heard).await;
-            drop(permit);
+            talk.go_on(sink, stream, heard)
         })
         .into_response()
 }
@@ -129,6 +127,8 @@ struct Talk {
     /// Whether an operation has begun or ended since the last look.
     stirred: bool,
     running: HashMap<String, AbortHandle>,
+    /// As long as it lives, the connection counts among those that are open, and stopping waits for its farewell.
+    _permit: Option<Permit>,
 }
 
 impl Drop for Talk {
@@ -139,7 +139,7 @@ impl Drop for Talk {
 
 impl Talk {
     async fn go_on(
-        mut self,
+        mut self: Box<Self>,
         mut sink: SplitSink<WebSocketStream, Message>,
         mut stream: SplitStream<WebSocketStream>,
         mut heard: mpsc::Receiver<Reply>,
@@ -235,11 +235,13 @@ impl Talk {
                 Err(Close(4429, "Too many operations"))
             }
             Said::Subscribe { id, payload } => {
-                let actor = self.actor().await?;
-                let (state, answer, said) = (self.state.clone(), self.answer.clone(), self.said.clone());
-                let name = id.clone();
-                let work =
-                    tokio::spawn(async move { run(&state, &answer, payload, actor, &name, &said).await });
+                let operation = Operation {
+                    actor: self.actor().await?,
+                    parameters: payload,
+                    state: self.state.clone(),
+                    answer: self.answer.clone(),
+                };
+                let work = tokio::spawn(run(Box::new(operation), id.clone(), self.said.clone()));
                 self.running.insert(id, work.abort_handle());
                 self.stirred = true;
                 Ok(None)
@@ -269,65 +271,80 @@ fn token(payload: &Value) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-/// Runs one operation to its end.
-async fn run(
-    state: &State,
-    answer: &Answer,
+/// What is asked in a message.
+struct Operation {
+    state: State,
+    answer: Answer,
     parameters: Parameters,
     actor: Actor,
-    id: &str,
-    said: &mpsc::Sender<Reply>,
-) {
-    let caller = Caller {
-        who: Who::Known(actor),
-        cookie: SessionCookie::default(),
-        large: false,
-        reading: false,
-        streaming: true,
-        sent: false,
-        key: None,
-    };
-    let next = |payload: Value| json!({ "type": "next", "id": id, "payload": payload });
-    // Boxed, so that a task that waits for events has no room for what came before.
-    match Box::pin(prepare(state, parameters, caller)).await {
-        Ok(prepared) => {
-            let mut results = results(state, prepared);
-            while let Some(mut response) = results.next().await {
-                answer.complete(&mut response);
-                let payload = serde_json::to_value(response).unwrap_or_default();
-                if said.send(Box::new(next(payload))).await.is_err() {
+}
+
+/// Runs one operation to its end. Its task has no room but for what waits: there can be very many.
+async fn run(operation: Box<Operation>, id: String, said: mpsc::Sender<Reply>) {
+    match Box::pin(operation.begin()).await {
+        Ok(mut results) => {
+            while let Some(payload) = results.next().await {
+                if said.send(reply("next", &id, Some(payload))).await.is_err() {
                     return;
                 }
             }
+            let _ = said.send(reply("complete", &id, None)).await;
         }
-        Err(Ended::Answered(found)) => drop(said.send(Box::new(next(found))).await),
-        Err(ended) => {
-            let refused = match ended {
-                Ended::Refused(refused) => refused,
-                Ended::Bad(_, message) => Refused::one("BAD_REQUEST", &message),
-                _ => Refused::one("OVERLOADED", "Try again in a moment."),
-            };
-            let errors = answer.body(refused)["errors"].take();
-            let _ = said.send(Box::new(json!({ "type": "error", "id": id, "payload": errors }))).await;
-            return;
-        }
+        Err(errors) => drop(said.send(reply("error", &id, Some(errors))).await),
     }
-    let _ = said.send(Box::new(json!({ "type": "complete", "id": id }))).await;
 }
 
-/// What an operation yields: one response, or those of a subscription. Each is boxed by itself, since the future of an operation is many times
-/// as large as a stream that waits.
-fn results(state: &State, prepared: Prepared) -> BoxStream<'static, async_graphql::Response> {
-    let state = state.clone();
+fn reply(kind: &str, id: &str, payload: Option<Value>) -> Reply {
+    let mut reply = json!({ "type": kind, "id": id });
+    if let Some(payload) = payload {
+        reply["payload"] = payload;
+    }
+    Box::new(reply)
+}
+
+impl Operation {
+    /// What it yields: one result, or those of a subscription.
+    ///
+    /// # Errors
+    /// The errors for which it is not executed.
+    async fn begin(self: Box<Self>) -> Result<BoxStream<'static, Value>, Value> {
+        let Self { state, answer, parameters, actor } = *self;
+        let caller = Caller {
+            who: Who::Known(actor),
+            cookie: SessionCookie::default(),
+            large: false,
+            reading: false,
+            streaming: true,
+            sent: false,
+            key: None,
+        };
+        let refused = match prepare(&state, parameters, caller).await {
+            Ok(prepared) => return Ok(results(state, prepared, answer)),
+            Err(Ended::Answered(found)) => return Ok(stream::once(async { found }).boxed()),
+            Err(Ended::Refused(refused)) => refused,
+            Err(Ended::Bad(_, message)) => Refused::one("BAD_REQUEST", &message),
+            Err(_) => Refused::one("OVERLOADED", "Try again in a moment."),
+        };
+        Err(answer.body(refused)["errors"].take())
+    }
+}
+
+/// What an operation yields as it is sent. Each kind is boxed by itself, since the future of an operation is many times as large as a stream
+/// that waits.
+fn results(state: State, prepared: Prepared, answer: Answer) -> BoxStream<'static, Value> {
+    let shown = move |mut response| {
+        answer.complete(&mut response);
+        serde_json::to_value(response).unwrap_or_default()
+    };
     match prepared.kind {
-        Kind::Subscription => prepared.stream(&state).boxed(),
+        Kind::Subscription => prepared.stream(&state).map(shown).boxed(),
         Kind::Query | Kind::Mutation => {
             let once = async move {
                 let late = || async_graphql::ServerError::new("The operation took too long.", None);
                 let executed = prepared.execute(&state).await;
                 executed.unwrap_or_else(|| async_graphql::Response::from_errors(vec![late()]))
             };
-            futures_util::stream::once(once).boxed()
+            stream::once(once).map(shown).boxed()
         }
     }
 }
