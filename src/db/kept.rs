@@ -17,6 +17,10 @@ pub(super) use self::lent::Lent;
 
 /// How long a connection is taken to live without being asked.
 pub(super) const TRUSTED: Duration = Duration::from_secs(1);
+/// After how long without use a connection to a server is closed: what is on the way may have forgotten it, without a word.
+const COLD: Duration = Duration::from_mins(1);
+/// How long a server has to answer on a connection that was not used for a while, before another one is opened.
+const ANSWER: Duration = Duration::from_millis(500);
 /// From which age on a connection to a server is used no more; what the server keeps for it goes with it.
 const LIFETIME: Duration = Duration::from_mins(30);
 /// How long a server has to end a statement that nobody waits for; its own limit for statements is less.
@@ -96,7 +100,7 @@ impl<DB: Database> Kept<DB> {
             let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| closed())?;
             let mut lent = lent(turn, self.idle(|_| true));
             if let Some(own) = &mut lent.own {
-                if own.used.elapsed() < TRUSTED || own.connection.ping().await.is_ok() {
+                if own.used.elapsed() < TRUSTED || self.lives(own, ANSWER).await {
                     return Ok(lent);
                 }
                 lent.own = None;
@@ -115,10 +119,10 @@ impl<DB: Database> Kept<DB> {
     }
 
     /// Whether a connection answers. A statement of a file ends by itself; that of a server that went away may never.
-    async fn lives(&self, own: &mut Own<DB>) -> bool {
+    async fn lives(&self, own: &mut Own<DB>, patience: Duration) -> bool {
         let asked = own.connection.ping();
         if self.terms.remote {
-            timeout(GRACE, asked).await.is_ok_and(|answer| answer.is_ok())
+            timeout(patience, asked).await.is_ok_and(|answer| answer.is_ok())
         } else {
             asked.await.is_ok()
         }
@@ -128,7 +132,7 @@ impl<DB: Database> Kept<DB> {
     fn idle(&self, good: impl Fn(&Own<DB>) -> bool) -> Option<Own<DB>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if self.terms.remote {
-            idle.retain(|own| own.begun.elapsed() < LIFETIME);
+            idle.retain(|own| own.begun.elapsed() < LIFETIME && own.used.elapsed() < COLD);
         }
         idle.pop_if(|own| good(own))
     }

@@ -67,6 +67,8 @@ const SQLITE_LOG_PAGES: &str = "4000";
 const POSTGRES_WRITERS: u32 = 12;
 /// Connections that read from PostgreSQL.
 const POSTGRES_READERS: u32 = 8;
+/// Connections that are opened at the same time. Whoever one is opened for counts among those who read or write.
+const POSTGRES_OPENED_AT_ONCE: u32 = 4;
 /// Rows that SQLite reads ahead of whoever takes them: a page of any list, so that its thread need not wait for the other's.
 const ROWS_AHEAD: usize = 1_024;
 /// How long a request waits for its turn to write.
@@ -154,7 +156,7 @@ impl Db {
             if told_apart(url).is_none() {
                 return Err(OpenError::Misread);
             }
-            // It opens one connection after another for those who keep them.
+            // It opens connections for those who keep them.
             let pool = Database::connect(postgres_options(url)).await.map_err(failed)?;
             let terms = Terms { most: POSTGRES_WRITERS, patience: POSTGRES_ACQUIRE_TIMEOUT, remote: true };
             let kept = Some(Kept::new(pool.get_postgres_connection_pool().clone(), terms));
@@ -274,8 +276,10 @@ impl Db {
 
     /// Closes every connection; SQLite folds its write-ahead log into the file.
     pub async fn close(self) {
+        // Where they have one pool, those who write still need it while those who read do not any more.
+        self.writer.lend_no_more().await;
         self.reader.close().await;
-        self.writer.close().await;
+        let _ = self.writer.pool.close().await;
     }
 }
 
@@ -333,7 +337,7 @@ async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> bool {
 fn postgres_options(url: &str) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
-        .max_connections(1)
+        .max_connections(POSTGRES_OPENED_AT_ONCE)
         .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .sqlx_logging(true)

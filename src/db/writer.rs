@@ -17,12 +17,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Closes every connection.
-    pub(super) async fn close(self) {
+    /// Waits for those who write, and closes the connections that are kept.
+    pub(super) async fn lend_no_more(&self) {
         if let Some(kept) = &self.kept {
             kept.close().await;
         }
-        let _ = self.pool.close().await;
     }
 }
 

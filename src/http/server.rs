@@ -119,10 +119,10 @@ async fn connection(
         let (socket, permit) = (socket.clone(), permit.clone());
         // Boxed: hyper keeps the room for it as long as the connection, while an answer is sent and when there is none.
         Box::pin(async move {
-            let version = request.version();
+            let (version, method) = (request.version(), request.method().clone());
             let request = Request::from((request, local, remote, Scheme::HTTP));
             let response = endpoint.get_response(request).await;
-            if lasting::lasts(version, &response)
+            if lasting::lasts(version, &method, &response)
                 && let Some(socket) = socket.take()
             {
                 tokio::spawn(lasting::send(socket, response, permit));

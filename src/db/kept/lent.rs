@@ -9,7 +9,7 @@ use sqlx_core::transaction::TransactionManager as _;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Kept, Own, closed};
+use super::{GRACE, Kept, Own, closed};
 
 /// A connection for one read or one transaction, and the right to use it.
 pub(in crate::db) struct Lent<DB: Database> {
@@ -76,7 +76,7 @@ impl<DB: Database> Drop for Lent<DB> {
             DB::TransactionManager::start_rollback(&mut own.connection);
         }
         runtime.spawn(async move {
-            if kept.lives(&mut own).await {
+            if kept.lives(&mut own, GRACE).await {
                 kept.take_back(own);
             }
             drop(turn);

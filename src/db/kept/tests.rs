@@ -8,7 +8,7 @@ use std::time::Duration;
 use sea_orm::sqlx::sqlite::{Sqlite, SqlitePoolOptions};
 use sea_orm::{DbBackend, DbErr, Statement};
 
-use super::{Kept, LIFETIME, TRUSTED, Terms};
+use super::{COLD, Kept, LIFETIME, TRUSTED, Terms};
 
 /// One connection for reads.
 async fn kept(remote: bool) -> Arc<Kept<Sqlite>> {
@@ -39,6 +39,9 @@ async fn a_connection_is_kept_for_as_long_as_it_lives() {
     assert_eq!(marked(&kept).await, 111);
     kept.idle.lock().unwrap()[0].begun -= LIFETIME;
     assert_ne!(marked(&kept).await, 111);
+    mark(&kept, 222).await;
+    kept.idle.lock().unwrap()[0].used -= COLD;
+    assert_ne!(marked(&kept).await, 222);
 }
 
 #[tokio::test]
@@ -46,6 +49,7 @@ async fn one_to_a_file_is_kept_for_ever() {
     let kept = kept(false).await;
     mark(&kept, 111).await;
     kept.idle.lock().unwrap()[0].begun -= LIFETIME;
+    kept.idle.lock().unwrap()[0].used -= COLD;
     assert_eq!(marked(&kept).await, 111);
 }
 

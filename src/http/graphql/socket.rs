@@ -4,10 +4,12 @@
 //! who is behind it is read again for each operation, and a subscription looks again while it runs. Where nobody signed in, it lives as long as
 //! something is asked.
 
+mod operation;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
-use futures_util::stream::{self, BoxStream, SplitSink, SplitStream};
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use poem::http::{StatusCode, header};
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketConfig, WebSocketStream};
@@ -21,15 +23,15 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::media::Media;
 use super::parameters::Parameters;
-use super::prepare::{Caller, Ended, Prepared, Who, identify, prepare};
+use super::prepare::identify;
 use crate::actor::{Actor, Origin};
 use crate::auth;
-use crate::graphql::SessionCookie;
 use crate::http::State;
-use crate::http::gate::{Kind, Refused};
 use crate::http::server::Permit;
 use crate::http::wrap::RequestId;
 use crate::id::SessionId;
+
+use self::operation::{Address, Operation, Reply, Run, run};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// How long the client may take for `connection_init`.
@@ -65,9 +67,6 @@ enum Said {
     },
 }
 
-/// What an operation has to say. Boxed, since a channel has room for many at once even where none ever comes.
-type Reply = Box<Value>;
-
 /// Why the service ends a connection: code and reason of the protocol.
 struct Close(u16, &'static str);
 
@@ -102,6 +101,7 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
         ready: false,
         stirred: false,
         running: HashMap::new(),
+        begun: 0,
         _permit: request.extensions().get::<Permit>().cloned(),
     });
     socket
@@ -126,14 +126,16 @@ struct Talk {
     ready: bool,
     /// Whether an operation has begun or ended since the last look.
     stirred: bool,
-    running: HashMap<String, AbortHandle>,
+    running: HashMap<String, (Run, AbortHandle)>,
+    /// Operations that have begun so far.
+    begun: Run,
     /// As long as it lives, the connection counts among those that are open, and stopping waits for its farewell.
     _permit: Option<Permit>,
 }
 
 impl Drop for Talk {
     fn drop(&mut self) {
-        self.running.values().for_each(AbortHandle::abort);
+        self.running.values().for_each(|(_, running)| running.abort());
     }
 }
 
@@ -174,9 +176,15 @@ impl Talk {
                         Err(close) => break close,
                     }
                 }
-                Some(message) = heard.recv() => {
+                Some(reply) = heard.recv() => {
+                    let (run, message) = *reply;
+                    let id = message["id"].as_str().unwrap_or_default();
+                    // What was said of one that the client has ended since is of no use any more.
+                    if self.running.get(id).is_none_or(|(running, _)| *running != run) {
+                        continue;
+                    }
                     if matches!(message["type"].as_str(), Some("complete" | "error")) {
-                        self.running.remove(message["id"].as_str().unwrap_or_default());
+                        self.running.remove(id);
                         self.stirred = true;
                     }
                     if say(&mut sink, &message).await.is_err() { return }
@@ -221,7 +229,7 @@ impl Talk {
             Said::Ping { payload } => Ok(Some(json!({ "type": "pong", "payload": payload }))),
             Said::Pong { .. } => Ok(None),
             Said::Complete { id } => {
-                if let Some(running) = self.running.remove(&id) {
+                if let Some((_, running)) = self.running.remove(&id) {
                     running.abort();
                     self.stirred = true;
                 }
@@ -241,8 +249,10 @@ impl Talk {
                     state: self.state.clone(),
                     answer: self.answer.clone(),
                 };
-                let work = tokio::spawn(run(Box::new(operation), id.clone(), self.said.clone()));
-                self.running.insert(id, work.abort_handle());
+                self.begun += 1;
+                let to = Address { run: self.begun, id: id.clone(), said: self.said.clone() };
+                let work = tokio::spawn(run(Box::new(operation), to));
+                self.running.insert(id, (self.begun, work.abort_handle()));
                 self.stirred = true;
                 Ok(None)
             }
@@ -269,82 +279,4 @@ fn token(payload: &Value) -> Option<&str> {
     let named = ["authorization", "Authorization"].into_iter().find_map(|name| payload[name].as_str())?;
     let (scheme, token) = named.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-}
-
-/// What is asked in a message.
-struct Operation {
-    state: State,
-    answer: Answer,
-    parameters: Parameters,
-    actor: Actor,
-}
-
-/// Runs one operation to its end. Its task has no room but for what waits: there can be very many.
-async fn run(operation: Box<Operation>, id: String, said: mpsc::Sender<Reply>) {
-    match Box::pin(operation.begin()).await {
-        Ok(mut results) => {
-            while let Some(payload) = results.next().await {
-                if said.send(reply("next", &id, Some(payload))).await.is_err() {
-                    return;
-                }
-            }
-            let _ = said.send(reply("complete", &id, None)).await;
-        }
-        Err(errors) => drop(said.send(reply("error", &id, Some(errors))).await),
-    }
-}
-
-fn reply(kind: &str, id: &str, payload: Option<Value>) -> Reply {
-    let mut reply = json!({ "type": kind, "id": id });
-    if let Some(payload) = payload {
-        reply["payload"] = payload;
-    }
-    Box::new(reply)
-}
-
-impl Operation {
-    /// What it yields: one result, or those of a subscription.
-    ///
-    /// # Errors
-    /// The errors for which it is not executed.
-    async fn begin(self: Box<Self>) -> Result<BoxStream<'static, Value>, Value> {
-        let Self { state, answer, parameters, actor } = *self;
-        let caller = Caller {
-            who: Who::Known(actor),
-            cookie: SessionCookie::default(),
-            large: false,
-            reading: false,
-            streaming: true,
-            sent: false,
-            key: None,
-        };
-        let refused = match prepare(&state, parameters, caller).await {
-            Ok(prepared) => return Ok(results(state, prepared, answer)),
-            Err(Ended::Answered(found)) => return Ok(stream::once(async { found }).boxed()),
-            Err(Ended::Refused(refused)) => refused,
-            Err(Ended::Bad(_, message)) => Refused::one("BAD_REQUEST", &message),
-            Err(_) => Refused::one("OVERLOADED", "Try again in a moment."),
-        };
-        Err(answer.body(refused)["errors"].take())
-    }
-}
-
-/// What an operation yields as it is sent. Each kind is boxed by itself, since the future of an operation is many times as large as a stream
-/// that waits.
-fn results(state: State, prepared: Prepared, answer: Answer) -> BoxStream<'static, Value> {
-    let shown = move |mut response| {
-        answer.complete(&mut response);
-        serde_json::to_value(response).unwrap_or_default()
-    };
-    match prepared.kind {
-        Kind::Subscription => prepared.stream(&state).map(shown).boxed(),
-        Kind::Query | Kind::Mutation => {
-            let once = async move {
-                let late = || async_graphql::ServerError::new("The operation took too long.", None);
-                let executed = prepared.execute(&state).await;
-                executed.unwrap_or_else(|| async_graphql::Response::from_errors(vec![late()]))
-            };
-            stream::once(once).map(shown).boxed()
-        }
-    }
 }

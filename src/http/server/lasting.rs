@@ -11,13 +11,16 @@ use std::task::{Context, Poll};
 
 use chrono::Utc;
 use futures_util::StreamExt as _;
-use poem::http::Version;
+use poem::http::{Method, Version};
 use poem::{Body, Response};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutStream;
 
 use super::Permit;
+
+/// What a client may say on a connection that a stream has taken, in bytes. Nobody who means well says anything.
+const SURPLUS: usize = 32 * 1024;
 
 /// Marks an answer that lasts, among its extensions.
 #[derive(Clone, Copy, Debug)]
@@ -108,9 +111,9 @@ impl AsyncWrite for Shared {
     }
 }
 
-/// Whether an answer takes its connection over. HTTP/1.0 knows no chunks, and has few clients left.
-pub(super) fn lasts(version: Version, response: &Response) -> bool {
-    version == Version::HTTP_11 && response.extensions().get::<Lasting>().is_some()
+/// Whether an answer takes its connection over. HTTP/1.0 knows no chunks, and has few clients left; to HEAD there is nothing to send.
+pub(super) fn lasts(version: Version, method: &Method, response: &Response) -> bool {
+    version == Version::HTTP_11 && *method != Method::HEAD && response.extensions().get::<Lasting>().is_some()
 }
 
 /// Sends an answer to its end, and closes the connection.
@@ -153,7 +156,7 @@ fn head(response: &Response) -> Vec<u8> {
 /// Hands on what comes, as long as the client is there.
 async fn stream(socket: &mut Socket, body: Body) -> io::Result<()> {
     let mut chunks = body.into_bytes_stream();
-    let mut further = [0; 64];
+    let (mut further, mut surplus) = ([0; 64], 0);
     loop {
         tokio::select! {
             data = chunks.next() => {
@@ -167,8 +170,12 @@ async fn stream(socket: &mut Socket, body: Body) -> io::Result<()> {
                 }
             }
             // Whatever the client asks for besides is not answered.
-            read = socket.read(&mut further) => if read? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+            read = socket.read(&mut further) => {
+                let read = read?;
+                surplus += read;
+                if read == 0 || surplus > SURPLUS {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
             }
         }
     }

@@ -150,3 +150,17 @@ async fn a_client_that_knows_no_chunks_gets_none() {
         "{answer}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_a_head_gets_no_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Serving::start(folder.path(), &[]);
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = "HEAD /graphql?query=subscription%7BinvitationEvents%7Bcursor%7D%7D HTTP/1.1\r\nHost: localhost\r\n\
+                Accept: text/event-stream\r\nApollo-Require-Preflight: 1\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("text/event-stream"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n") && answer.matches("\r\n\r\n").count() == 1, "{answer}");
+}
