@@ -145,14 +145,15 @@ async fn waiting(report: &mut Report, how: &str, begin: impl AsyncFn(&str, &str)
     let before = server.resident();
     let open = begin(server.url.trim_start_matches("http://"), &token).await;
     // As long as operations begin, they have the memory that beginning takes.
-    let mut after = server.resident();
-    for _ in 0..20 {
+    let mut worked = server.cpu();
+    for _ in 0..30 {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let known = std::mem::replace(&mut after, server.resident());
-        if (known - after).abs() < 1.0 {
+        let known = std::mem::replace(&mut worked, server.cpu());
+        if worked - known < 0.2 {
             break;
         }
     }
+    let after = server.resident();
     let each = (after - before) * 1024.0 / SUBSCRIPTIONS as f64;
     for stream in &open {
         let mut further = [0; 4096];
