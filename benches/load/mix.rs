@@ -153,6 +153,8 @@ async fn waiting(report: &mut Report, how: &str, begin: impl AsyncFn(&str, &str)
             break;
         }
     }
+    // Nor does the allocator give it back at once.
+    tokio::time::sleep(Duration::from_secs(10)).await;
     let after = server.resident();
     let each = (after - before) * 1024.0 / SUBSCRIPTIONS as f64;
     for stream in &open {
