@@ -67,10 +67,15 @@ fn is_nobody(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use sea_orm::DbBackend;
     use uuid::Uuid;
 
     use super::*;
+
+    /// What is remembered is looked at by one test at a time: another one may have it forgotten.
+    static TURN: Mutex<()> = Mutex::new(());
 
     fn shape(limit: u64) -> Shape {
         Shape {
@@ -91,6 +96,7 @@ mod tests {
 
     #[test]
     fn a_statement_that_is_remembered_is_the_one_that_would_be_made() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let [one, other] = [1, 2].map(|number| TenantId::from(Uuid::from_u128(number)));
         // Sizes that no list of another test has.
         for limit in [100_001, 100_002, 100_001, 100_002] {
@@ -105,6 +111,7 @@ mod tests {
 
     #[test]
     fn a_statement_that_names_its_tenant_in_another_way_is_not_remembered() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let tenant = TenantId::from(Uuid::from_u128(4));
         let make = || Statement::from_string(DbBackend::Postgres, "SELECT 'acme'");
         let _ = statement(shape(100_003), tenant, make);
@@ -113,6 +120,7 @@ mod tests {
 
     #[test]
     fn as_many_are_remembered_as_there_is_room_for() {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let tenant = TenantId::from(Uuid::from_u128(3));
         for limit in 200_000..200_000 + 2 * MOST as u64 {
             let _ = of(tenant, limit);
