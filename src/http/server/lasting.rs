@@ -3,7 +3,6 @@
 //! hyper keeps 16 KiB of buffers for as long as a connection is open, whatever it waits for. What is left to do for a stream is to cut it in
 //! chunks (RFC 9112, 7.1) and to notice when the client has gone; nothing else is answered on the connection, which ends with the stream.
 
-use std::fmt::Write as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -141,15 +140,14 @@ fn head(response: &Response) -> Vec<u8> {
         head.extend_from_slice(value.as_bytes());
         head.extend_from_slice(b"\r\n");
     }
-    let mut rest = String::new();
     #[expect(
         clippy::disallowed_methods,
         reason = "says when it answers, as hyper does elsewhere; decides nothing"
     )]
     let now = Utc::now();
     let date = now.format("%a, %d %b %Y %H:%M:%S GMT");
-    let _ = write!(rest, "date: {date}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
-    head.extend_from_slice(rest.as_bytes());
+    let own = format!("date: {date}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n");
+    head.extend_from_slice(own.as_bytes());
     head
 }
 
