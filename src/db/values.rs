@@ -1,6 +1,8 @@
 //! The values of a row, read one after another. A list has hundreds of them; asking each whether it is of the type that its column has, by
 //! its name, costs more than reading it.
 
+use std::cell::RefCell;
+
 use chrono::{DateTime, Utc};
 use sea_orm::sqlx::postgres::{PgRow, Postgres};
 use sea_orm::sqlx::sqlite::{Sqlite, SqliteRow};
@@ -8,6 +10,11 @@ use sea_orm::sqlx::{self, Decode, Row as _, TypeInfo as _, ValueRef as _};
 use sea_orm::{ActiveEnum, DbErr, QueryResult, RuntimeErr};
 
 use crate::clock::Instant;
+
+thread_local! {
+    /// The word that is read: SeaORM takes it from a `String`, of which a list would make hundreds.
+    static WORD: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// The values of a row that has not been read to its end.
 pub struct Values<'r> {
@@ -91,7 +98,12 @@ impl<'r> Values<'r> {
     /// # Errors
     /// As [`Values::value`].
     pub fn word<E: ActiveEnum<Value = String>>(&mut self) -> Result<Option<E>, DbErr> {
-        self.optional::<String>()?.map(|text| E::try_from_value(&text)).transpose()
+        let Some(text) = self.optional::<&str>()? else { return Ok(None) };
+        WORD.with_borrow_mut(|word| {
+            word.clear();
+            word.push_str(text);
+            E::try_from_value(word).map(Some)
+        })
     }
 }
 
