@@ -3,6 +3,7 @@
 
 mod lent;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,10 +48,14 @@ pub(super) struct Kept<DB: Database> {
     terms: Terms,
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<Own<DB>>>,
+    /// Whether statements have been asked for by names that their connections did not know.
+    nameless: AtomicBool,
 }
 
 struct Own<DB: Database> {
     connection: DB::Connection,
+    /// Names under which statements are prepared on it, besides those that the driver keeps.
+    prepared: Vec<&'static str>,
     begun: Instant,
     used: Instant,
 }
@@ -64,7 +69,17 @@ impl<DB: Database> std::fmt::Debug for Own<DB> {
 impl<DB: Database> Kept<DB> {
     pub(super) fn new(pool: Pool<DB>, terms: Terms) -> Arc<Self> {
         let turns = Arc::new(Semaphore::new(terms.most as usize));
-        Arc::new(Self { pool, terms, turns, idle: Mutex::default() })
+        Arc::new(Self { pool, terms, turns, idle: Mutex::default(), nameless: AtomicBool::new(false) })
+    }
+
+    /// Whether connections know what was prepared on them under a name. Behind a pooler that gives each transaction another one, they
+    /// do not; what the driver prepares, poolers see to.
+    pub(super) fn has_names(&self) -> bool {
+        !self.nameless.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_no_names(&self) {
+        self.nameless.store(true, Ordering::Relaxed);
     }
 
     /// How long somebody waits for a connection.
@@ -111,7 +126,8 @@ impl<DB: Database> Kept<DB> {
                 error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
             })?;
             let now = Instant::now();
-            lent.own = Some(Own { connection: acquired.detach(), begun: now, used: now });
+            lent.own =
+                Some(Own { connection: acquired.detach(), prepared: Vec::new(), begun: now, used: now });
             Ok(lent)
         };
         let late = |_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);

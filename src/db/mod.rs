@@ -50,7 +50,7 @@ pub use reader::Reader;
 pub use remembered::Remembered;
 pub use stamp::Stamp;
 pub use values::Values;
-pub use write::{WriteTransaction, settled};
+pub use write::{Opening, WriteTransaction, settled};
 pub use writer::Writer;
 
 /// Rows in one statement that inserts or looks up many: a bound on parameters, of which SQLite takes 32,766.
@@ -79,6 +79,9 @@ const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 /// How long one statement may take, waiting for locks included.
 const POSTGRES_STATEMENT_TIMEOUT: &str = "5s";
+/// What PostgreSQL is to take a page out of turn for, in pages in a row. Nearly everything that is read is a few rows by their keys, and in
+/// memory; with the database's own 4, it reads the whole of a table of a few pages rather than a row by its index.
+const POSTGRES_RANDOM_PAGE_COST: &str = "1";
 
 /// Why the database cannot be used; each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -221,7 +224,15 @@ impl Db {
     /// # Errors
     /// Whatever the database says; a busy pool becomes `OVERLOADED`.
     pub async fn begin_write(&self) -> Result<WriteTransaction, DbErr> {
-        self.begin(false).await
+        self.begin(false, None).await
+    }
+
+    /// As [`Db::begin_write`], and locks something to begin with.
+    ///
+    /// # Errors
+    /// As [`Db::begin_write`].
+    pub async fn begin_write_with(&self, opening: Opening) -> Result<WriteTransaction, DbErr> {
+        self.begin(false, Some(opening)).await
     }
 
     /// As [`Db::begin_write`], for what takes long: nobody else waits for its commit.
@@ -229,19 +240,24 @@ impl Db {
     /// # Errors
     /// As [`Db::begin_write`].
     pub async fn begin_long_write(&self) -> Result<WriteTransaction, DbErr> {
-        self.begin(true).await
+        self.begin(true, None).await
     }
 
-    async fn begin(&self, alone: bool) -> Result<WriteTransaction, DbErr> {
+    async fn begin(&self, alone: bool, opening: Option<Opening>) -> Result<WriteTransaction, DbErr> {
+        // Who claims a key does so before anything is locked, in every transaction, so that no two wait for each other.
+        let (at_once, later) = if once::is_marked() { (None, opening) } else { (opening, None) };
         let txn = match &self.writer.kept {
             // Boxed, since every operation that writes would carry it else.
             None => {
                 let begun = self.turns.begin(&self.writer.pool, alone, SQLITE_ACQUIRE_TIMEOUT);
                 Box::pin(begun.instrument(traces::step("turn to write"))).await?
             }
-            Some(kept) => WriteTransaction::own(kept).await?,
+            Some(kept) => WriteTransaction::own(kept, at_once).await?,
         };
         once::claim(&txn).await?;
+        if let Some(opening) = later.filter(|_| self.writer.kept.is_some()) {
+            txn.execute_raw(opening.statement()).await?;
+        }
         Ok(txn)
     }
 
@@ -344,11 +360,15 @@ fn postgres_options(url: &str) -> ConnectOptions {
         .sqlx_logging_level(log::LevelFilter::Trace)
         .sqlx_slow_statements_logging_settings(log::LevelFilter::Warn, SLOW_STATEMENT)
         .map_sqlx_postgres_opts(|postgres| {
-            postgres.application_name("guestlist").options([
+            let page = ("random_page_cost", POSTGRES_RANDOM_PAGE_COST);
+            let chosen = postgres.get_options().is_some_and(|options| options.contains(page.0));
+            let options = [
                 ("statement_timeout", POSTGRES_STATEMENT_TIMEOUT),
                 ("lock_timeout", POSTGRES_STATEMENT_TIMEOUT),
                 ("idle_in_transaction_session_timeout", "60s"),
-            ])
+            ];
+            let options = options.into_iter().chain((!chosen).then_some(page));
+            postgres.application_name("guestlist").options(options)
         });
     options.map_sqlx_postgres_pool_opts(|pool| {
         // Asking a connection whether it lives costs as much as a read; one that was used a moment ago is not asked.

@@ -26,6 +26,7 @@ use crate::telemetry::traces;
 use self::own::Own;
 use self::turns::{Turn, lost};
 
+pub use self::own::Opening;
 pub(super) use self::turns::Turns;
 
 tokio::task_local! {
@@ -70,8 +71,8 @@ enum Kind {
 
 impl WriteTransaction {
     /// Begins one of PostgreSQL.
-    pub(super) async fn own(kept: &Arc<Kept<Postgres>>) -> Result<Self, DbErr> {
-        Ok(Self(Kind::Own(Own::begin(kept).await?)))
+    pub(super) async fn own(kept: &Arc<Kept<Postgres>>, opening: Option<Opening>) -> Result<Self, DbErr> {
+        Ok(Self(Kind::Own(Own::begin(kept, opening).await?)))
     }
 
     /// Makes it last: when this returns, the database has it on disk.

@@ -7,8 +7,8 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LockType};
 use sea_orm::{ActiveValue::Set, Condition, DbBackend, Order, QueryOrder, QuerySelect};
 
 use crate::clock::Instant;
-use crate::db;
-use crate::id::TenantId;
+use crate::db::{self, Opening};
+use crate::id::{TenantId, TypedId as _};
 use crate::page::Page;
 
 /// Whether a tenant can be used.
@@ -85,11 +85,17 @@ pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &[TenantId]) -> Resul
 }
 
 /// Locks a tenant's row until the transaction ends. SQLite needs none: its writers come one after another.
-pub(super) async fn lock(db: &impl ConnectionTrait, id: TenantId, kind: LockType) -> Result<(), DbErr> {
+pub(super) async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Sqlite {
         return Ok(());
     }
-    Entity::find().filter(Column::Id.eq(id)).lock(kind).one(db).await.map(drop)
+    Entity::find().filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await.map(drop)
+}
+
+/// Keeps a tenant's row from whoever locks it or writes it until the transaction ends that begins with it.
+pub(super) fn held(id: TenantId) -> Opening {
+    let sql = "SELECT FROM tenant WHERE id = $1 FOR SHARE";
+    Opening { name: "guestlist_hold_tenant", sql, id: id.uuid() }
 }
 
 pub(super) async fn by_slug(db: &impl ConnectionTrait, slug: &str) -> Result<Option<Model>, DbErr> {

@@ -1,11 +1,11 @@
 //! What can be done with tenants.
 
-use sea_orm::sea_query::LockType;
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::model::{self, Filter, Model, TenantStatus};
 use crate::app::App;
 use crate::clock::Instant;
+use crate::db::Opening;
 use crate::error::{Error, ErrorCode, Result, Unique};
 use crate::id::TenantId;
 use crate::page::{Page, Slice};
@@ -91,15 +91,13 @@ pub async fn find(db: &impl ConnectionTrait, id: TenantId) -> Result<Option<Mode
 /// # Errors
 /// Whatever the database says.
 pub async fn lock(db: &impl ConnectionTrait, id: TenantId) -> Result<()> {
-    Ok(model::lock(db, id, LockType::NoKeyUpdate).await?)
+    Ok(model::lock(db, id).await?)
 }
 
-/// Holds a tenant and its members as they are until the transaction ends; many may hold it at once.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn hold(db: &impl ConnectionTrait, id: TenantId) -> Result<()> {
-    Ok(model::lock(db, id, LockType::Share).await?)
+/// What holds a tenant and its members as they are until the transaction ends that begins with it; many may hold it at once.
+#[must_use]
+pub fn held(id: TenantId) -> Opening {
+    model::held(id)
 }
 
 /// The tenants with these identifiers.

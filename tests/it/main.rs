@@ -36,6 +36,7 @@ mod mirrored;
 mod models;
 mod node;
 mod once;
+mod opening;
 mod overlaps;
 mod pages;
 mod parts;

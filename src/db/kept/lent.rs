@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::sqlx::{self, AssertSqlSafe, Database, Executor, IntoArguments};
+use sea_orm::sqlx::{self, AssertSqlSafe, Database, Executor, IntoArguments, SqlSafeStr as _};
 use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use sqlx_core::transaction::TransactionManager as _;
@@ -35,10 +35,11 @@ impl<DB: Database> Lent<DB> {
         self.own.as_mut().map(|own| &mut own.connection).ok_or_else(closed)
     }
 
-    /// Begins a transaction, which is given up unless it is committed.
-    pub(in crate::db) async fn begin(&mut self) -> Result<(), DbErr> {
+    /// Begins a transaction, which is given up unless it is committed; `sql` is what begins it where that is not the usual statement.
+    pub(in crate::db) async fn begin(&mut self, sql: Option<String>) -> Result<(), DbErr> {
         self.beginning = true;
-        DB::TransactionManager::begin(self.connection()?, None).await.map_err(failed)?;
+        let sql = sql.map(|sql| AssertSqlSafe(sql).into_sql_str());
+        DB::TransactionManager::begin(self.connection()?, sql).await.map_err(failed)?;
         self.beginning = false;
         Ok(())
     }
@@ -101,6 +102,19 @@ where
     pub(in crate::db) async fn one(&mut self, statement: &Statement) -> Result<Option<QueryResult>, DbErr> {
         let row = query::<DB>(statement).fetch_optional(self.connection()?).await.map_err(failed)?;
         Ok(row.map(QueryResult::from))
+    }
+
+    /// Prepares a statement under a name on this connection, where it is not yet.
+    pub(in crate::db) async fn prepare(&mut self, name: &'static str, sql: &str) -> Result<(), DbErr> {
+        if self.own.as_ref().is_some_and(|own| own.prepared.contains(&name)) {
+            return Ok(());
+        }
+        let prepare = AssertSqlSafe(format!("PREPARE {name} (uuid) AS {sql}"));
+        self.connection()?.execute(sqlx::raw_sql(prepare)).await.map_err(failed)?;
+        if let Some(own) = &mut self.own {
+            own.prepared.push(name);
+        }
+        Ok(())
     }
 
     /// What a statement has changed.

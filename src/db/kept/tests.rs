@@ -95,7 +95,7 @@ async fn what_is_committed_lasts_and_the_connection_is_kept() {
     numbers(&kept).await;
     for n in [2, 4] {
         let mut lent = kept.lend().await.unwrap();
-        lent.begin().await.unwrap();
+        lent.begin(None).await.unwrap();
         lent.execute(&select(&format!("INSERT INTO number VALUES ({n})"))).await.unwrap();
         lent.commit().await.unwrap();
         assert_eq!(kept.idle.lock().unwrap().len(), 1, "nobody is asked first");
@@ -109,7 +109,7 @@ async fn what_is_given_up_is_rolled_back_before_anybody_else_has_the_connection(
     numbers(&kept).await;
     for fails in [false, true] {
         let mut lent = kept.lend().await.unwrap();
-        lent.begin().await.unwrap();
+        lent.begin(None).await.unwrap();
         lent.execute(&select("INSERT INTO number VALUES (2)")).await.unwrap();
         if fails {
             lent.all(&select("SELECT nothing")).await.unwrap_err();
@@ -125,7 +125,7 @@ async fn who_goes_away_while_a_transaction_begins_takes_the_connection_along() {
     mark(&kept, 111).await;
     loop {
         let mut lent = kept.lend().await.unwrap();
-        let begun = Box::pin(lent.begin()).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let begun = Box::pin(lent.begin(None)).as_mut().poll(&mut Context::from_waker(Waker::noop()));
         if begun.is_pending() {
             break;
         }

@@ -44,8 +44,7 @@ pub async fn invite(app: &App, actor: &Actor, input: Invite) -> Result<Invited, 
     let tenant_id = actor.tenant_or_active(input.tenant_id)?;
     // The unique index decides between two at the same instant; the other one looks again.
     for _ in 0..3 {
-        let txn = app.db.begin_write().await?;
-        tenant::service::hold(&txn, tenant_id).await?;
+        let txn = app.db.begin_write_with(tenant::service::held(tenant_id)).await?;
         let (tenant, authority, offer) = look(app, &txn, actor, tenant_id, &input).await?;
         authority.require(Permission::Invite)?;
         tenant::service::require_active(&tenant)?;
