@@ -19,6 +19,12 @@ impl Refused {
         Self(vec![json!({ "message": message, "extensions": { "code": code } })])
     }
 
+    /// The work on it ended unexpectedly.
+    #[must_use]
+    pub fn broken() -> Self {
+        Self::one("INTERNAL", "Something went wrong on the server; the request id finds it in the logs.")
+    }
+
     /// A limit that the document is beyond, by name and value.
     #[must_use]
     pub fn limit(limit: &str, most: usize, message: &str) -> Self {

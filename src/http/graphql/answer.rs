@@ -105,8 +105,7 @@ impl Answer {
 
     /// The work on the request ended unexpectedly.
     pub(super) fn broken(&self) -> Response {
-        let message = "Something went wrong on the server; the request id finds it in the logs.";
-        self.errors(StatusCode::INTERNAL_SERVER_ERROR, Refused::one("INTERNAL", message))
+        self.errors(StatusCode::INTERNAL_SERVER_ERROR, Refused::broken())
     }
 
     /// Not even the caller could be found out.

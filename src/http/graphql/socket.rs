@@ -6,9 +6,9 @@
 
 mod operation;
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use futures_channel::mpsc;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use poem::http::{StatusCode, header};
@@ -16,7 +16,6 @@ use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketConfig, WebSo
 use poem::{FromRequest as _, IntoResponse as _, Request, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -27,6 +26,7 @@ use super::prepare::identify;
 use crate::actor::{Actor, Origin};
 use crate::auth;
 use crate::http::State;
+use crate::http::gate::Refused;
 use crate::http::server::Permit;
 use crate::http::wrap::RequestId;
 use crate::id::SessionId;
@@ -40,7 +40,7 @@ const GREETING: Duration = Duration::from_secs(5);
 const PULSE: Duration = Duration::from_secs(20);
 /// Bytes that are read at once. The memory for them is kept, and written over, as long as the connection: most messages are an operation,
 /// and there can be very many connections that say nothing.
-const READ_BYTES: usize = 1_024;
+const READ_BYTES: usize = 512;
 /// Operations under way on one connection.
 const OPERATIONS: usize = 20;
 
@@ -90,8 +90,9 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
     let most = Some(state.app.config.body_limit);
     let config =
         WebSocketConfig::default().read_buffer_size(READ_BYTES).max_message_size(most).max_frame_size(most);
-    let (said, heard) = mpsc::channel(64);
-    // Boxed, since it moves from one task to another: each has room for it else.
+    // Each operation has room for one message besides.
+    let (said, heard) = mpsc::channel(0);
+    // Boxed, since it moves between tasks: each has room for it else.
     let talk = Box::new(Talk {
         state: state.clone(),
         origin,
@@ -100,7 +101,7 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
         session: None,
         ready: false,
         stirred: false,
-        running: HashMap::new(),
+        running: Vec::new(),
         begun: 0,
         _permit: request.extensions().get::<Permit>().cloned(),
     });
@@ -109,9 +110,19 @@ pub(super) async fn upgrade(state: &State, request: &Request) -> Response {
         .config(config)
         .on_upgrade(move |stream| {
             let (sink, stream) = stream.split();
-            talk.go_on(sink, stream, heard)
+            // The task that waited for the upgrade keeps the room that this took; the one that goes on has none of it.
+            tokio::spawn(talk.go_on(sink, stream, heard));
+            std::future::ready(())
         })
         .into_response()
+}
+
+/// An operation under way.
+struct Running {
+    /// What the client calls it.
+    id: String,
+    run: Run,
+    task: AbortHandle,
 }
 
 /// One connection.
@@ -126,7 +137,7 @@ struct Talk {
     ready: bool,
     /// Whether an operation has begun or ended since the last look.
     stirred: bool,
-    running: HashMap<String, (Run, AbortHandle)>,
+    running: Vec<Running>,
     /// Operations that have begun so far.
     begun: Run,
     /// As long as it lives, the connection counts among those that are open, and stopping waits for its farewell.
@@ -135,7 +146,7 @@ struct Talk {
 
 impl Drop for Talk {
     fn drop(&mut self) {
-        self.running.values().for_each(|(_, running)| running.abort());
+        self.running.iter().for_each(|running| running.task.abort());
     }
 }
 
@@ -176,15 +187,13 @@ impl Talk {
                         Err(close) => break close,
                     }
                 }
-                Some(reply) = heard.recv() => {
+                Some(reply) = heard.next() => {
                     let (run, message) = *reply;
-                    let id = message["id"].as_str().unwrap_or_default();
                     // What was said of one that the client has ended since is of no use any more.
-                    if self.running.get(id).is_none_or(|(running, _)| *running != run) {
-                        continue;
-                    }
+                    let Some(place) = self.running.iter().position(|running| running.run == run) else { continue };
+                    let message = message.unwrap_or_else(|| self.broken(&self.running[place].id));
                     if matches!(message["type"].as_str(), Some("complete" | "error")) {
-                        self.running.remove(id);
+                        self.running.swap_remove(place);
                         self.stirred = true;
                     }
                     if say(&mut sink, &message).await.is_err() { return }
@@ -229,14 +238,14 @@ impl Talk {
             Said::Ping { payload } => Ok(Some(json!({ "type": "pong", "payload": payload }))),
             Said::Pong { .. } => Ok(None),
             Said::Complete { id } => {
-                if let Some((_, running)) = self.running.remove(&id) {
-                    running.abort();
+                if let Some(place) = self.named(&id) {
+                    self.running.swap_remove(place).task.abort();
                     self.stirred = true;
                 }
                 Ok(None)
             }
             Said::Subscribe { .. } if !self.ready => Err(Close(4401, "Unauthorized")),
-            Said::Subscribe { id, .. } if self.running.contains_key(&id) => {
+            Said::Subscribe { id, .. } if self.named(&id).is_some() => {
                 Err(Close(4409, "Subscriber for this id already exists"))
             }
             Said::Subscribe { .. } if self.running.len() >= OPERATIONS => {
@@ -250,13 +259,24 @@ impl Talk {
                     answer: self.answer.clone(),
                 };
                 self.begun += 1;
-                let to = Address { run: self.begun, id: id.clone(), said: self.said.clone() };
-                let work = tokio::spawn(run(Box::new(operation), to));
-                self.running.insert(id, (self.begun, work.abort_handle()));
+                let to = Address { run: self.begun, id: id.clone(), said: self.said.clone(), ended: false };
+                let task = tokio::spawn(run(Box::new(operation), to)).abort_handle();
+                self.running.push(Running { id, run: self.begun, task });
                 self.stirred = true;
                 Ok(None)
             }
         }
+    }
+
+    /// What is said of an operation that went away without a word.
+    fn broken(&self, id: &str) -> Value {
+        let errors = self.answer.body(Refused::broken())["errors"].take();
+        json!({ "type": "error", "id": id, "payload": errors })
+    }
+
+    /// The place of an operation under way.
+    fn named(&self, id: &str) -> Option<usize> {
+        self.running.iter().position(|running| running.id == id)
     }
 
     /// Who is behind the connection at this moment.

@@ -114,14 +114,14 @@ async fn connections_over_the_bound_wait_for_their_turn() {
 }
 
 /// A short text frame under a mask of zeros (RFC 6455, 5.2).
-fn text(said: &str) -> Vec<u8> {
+pub(super) fn text(said: &str) -> Vec<u8> {
     let mut frame = vec![0x81, 0x80 | said.len() as u8, 0, 0, 0, 0];
     frame.extend(said.as_bytes());
     frame
 }
 
 /// A WebSocket on which the client has said who it is, as far as it wants to.
-async fn websocket(address: &str) -> TcpStream {
+pub(super) async fn websocket(address: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let handshake = format!(
         "GET /graphql HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

@@ -1,9 +1,9 @@
 //! One operation over a WebSocket, which may be a subscription that waits for long.
 
-use futures_util::StreamExt as _;
+use futures_channel::mpsc;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use crate::actor::Actor;
 use crate::graphql::SessionCookie;
@@ -13,8 +13,8 @@ use crate::http::graphql::answer::Answer;
 use crate::http::graphql::parameters::Parameters;
 use crate::http::graphql::prepare::{Caller, Ended, Prepared, Who, prepare};
 
-/// What an operation has to say. Boxed, since a channel has room for many at once even where none ever comes.
-pub(super) type Reply = Box<(Run, Value)>;
+/// What an operation has to say; `None` where it ended without a word, as one that panics does.
+pub(super) type Reply = Box<(Run, Option<Value>)>;
 
 /// Which of the connection's operations it is: a client may use an identifier again.
 pub(super) type Run = u64;
@@ -32,32 +32,43 @@ pub(super) struct Address {
     pub(super) run: Run,
     pub(super) id: String,
     pub(super) said: mpsc::Sender<Reply>,
+    /// Whether the last word was said.
+    pub(super) ended: bool,
+}
+
+impl Drop for Address {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.said.try_send(Box::new((self.run, None)));
+        }
+    }
 }
 
 impl Address {
     /// Whether the connection still hears.
-    async fn send(&self, kind: &str, payload: Option<Value>) -> bool {
+    async fn send(&mut self, kind: &str, payload: Option<Value>) -> bool {
         let mut message = json!({ "type": kind, "id": self.id });
         if let Some(payload) = payload {
             message["payload"] = payload;
         }
-        self.said.send(Box::new((self.run, message))).await.is_ok()
+        self.said.feed(Box::new((self.run, Some(message)))).await.is_ok()
     }
 }
 
 /// Runs one operation to its end. Its task has no room but for what waits: there can be very many.
-pub(super) async fn run(operation: Box<Operation>, to: Address) {
-    match Box::pin(operation.begin()).await {
+pub(super) async fn run(operation: Box<Operation>, mut to: Address) {
+    let last = match Box::pin(operation.begin()).await {
         Ok(mut results) => {
             while let Some(payload) = results.next().await {
                 if !to.send("next", Some(payload)).await {
                     return;
                 }
             }
-            to.send("complete", None).await;
+            to.send("complete", None).await
         }
-        Err(errors) => drop(to.send("error", Some(errors)).await),
-    }
+        Err(errors) => to.send("error", Some(errors)).await,
+    };
+    to.ended = last;
 }
 
 impl Operation {
