@@ -36,9 +36,6 @@ fn hashes_alone() -> f64 {
 
 /// Sign-ins at full load, and `me` beside them.
 pub async fn login(report: &mut Report) {
-    let mut raw: Vec<f64> = (0..3).map(|_| hashes_alone()).collect();
-    raw.sort_by(f64::total_cmp);
-    let raw = raw[1];
     let folder = tempfile::tempdir().expect("a folder");
     administrator(folder.path(), None);
     let open =
@@ -58,11 +55,15 @@ pub async fn login(report: &mut Report) {
         "mutation {{ login(input: {{ email: \"root@bench.test\", password: \"{PASSWORD}\" }}) {{ tokens {{ accessToken }} userErrors {{ code }} }} }}"
     );
     let logins = Load { path: "/graphql", body: body(&query), tokens: &[], connections: 8, seconds: 4 };
-    let alone = median(|| logins.run(&server));
+    // In turns, since a core is not equally fast all the time.
+    let (mut raw, mut alone): (Vec<f64>, Vec<f64>) =
+        (0..5).map(|_| (hashes_alone(), logins.run(&server).rate)).unzip();
+    raw.sort_by(f64::total_cmp);
+    alone.sort_by(f64::total_cmp);
     report.figure(
         "`login` at full load on one core, a second",
-        alone.rate,
-        raw,
+        alone[2],
+        raw[2],
         "argon2 alone",
         Target::AtLeast(0.93),
     );

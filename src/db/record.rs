@@ -1,35 +1,45 @@
-//! What is joined to the rows of a list on PostgreSQL: one value of the row, made of several columns. The driver keeps book of each value of each
-//! row, and most rows of a page have the same inviter and role, of which one is read.
+//! What stands beside the rows of a list on PostgreSQL: one value of the row, made of several columns. Most rows of a page have the same inviter
+//! and role as the one before them; to make such a value and to send it costs as much as the row itself.
 
-use sea_orm::sea_query::{Func, IntoColumnRef, SelectStatement, SimpleExpr};
+use sea_orm::sea_query::{Expr, Func, IntoColumnRef, SelectStatement, SimpleExpr, SubQueryStatement};
 use sea_orm::sqlx::postgres::Postgres;
 use sea_orm::sqlx::postgres::types::PgRecordDecoder;
-use sea_orm::sqlx::{self, Decode, Row as _, Type};
+use sea_orm::sqlx::{self, Decode, Row as _, Type, ValueRef as _};
 use sea_orm::{DbErr, QueryResult, RuntimeErr};
 
-/// Has a statement answer with these columns as one value of this name, for [`Record::of`].
+/// Has a statement answer with columns of what `named` selects for the row that the column `key` names, as one value of this name and the last
+/// of the row, for [`Record::of`]. It is NULL where the row before names the same one, so that every one that is named is there at least once.
 pub fn select<C: IntoColumnRef>(
     rows: &mut SelectStatement,
+    key: impl IntoColumnRef,
+    mut named: SelectStatement,
     columns: impl IntoIterator<Item = C>,
     name: &'static str,
 ) {
     let columns = columns.into_iter().map(|column| SimpleExpr::Column(column.into_column_ref()));
-    rows.expr_as(Func::cust("ROW").args(columns), name);
+    named.expr(Func::cust("ROW").args(columns));
+    let key = SimpleExpr::Column(key.into_column_ref());
+    let named = SimpleExpr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(named)));
+    let first = "CASE WHEN lag($1) OVER () IS DISTINCT FROM $1 THEN $2 END";
+    rows.expr_as(Expr::cust_with_exprs(first, [key, named]), name);
 }
 
 /// The columns of [`select`] in a row, read one after another.
 pub struct Record<'r>(PgRecordDecoder<'r>);
 
 impl<'r> Record<'r> {
-    /// The value of this name.
+    /// The value of a row that has so many behind it; `None` where it is NULL.
     ///
     /// # Errors
     /// Where a row has none, or is not one of PostgreSQL.
-    pub fn of(row: &'r QueryResult, name: &str) -> Result<Self, DbErr> {
+    pub fn of(row: &'r QueryResult, behind: usize) -> Result<Option<Self>, DbErr> {
         let row = row.try_as_pg_row().ok_or_else(|| DbErr::Type("a row without records".to_owned()))?;
-        let value =
-            row.try_get_raw(name).map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
-        PgRecordDecoder::new(value).map(Self).map_err(failed)
+        let value = row.try_get_raw(row.len().saturating_sub(behind + 1));
+        let value = value.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        PgRecordDecoder::new(value).map(|record| Some(Self(record))).map_err(failed)
     }
 
     /// The next column.

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "queries live here, behind the functions of this file")]
 
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, IntoColumnRef, Query, SelectStatement};
 use sea_orm::{ActiveValue::Set, Iterable as _, QueryOrder, QueryResult};
 
 use crate::clock::Instant;
@@ -38,22 +38,23 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The name of a joined role.
 const JOINED: &str = "joined_role";
 
-/// Has a statement of PostgreSQL read the role that a column of its names with each row, for [`Model::joined`].
-pub fn join(rows: &mut SelectStatement, role: impl IntoColumnRef) {
-    rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(role));
-    record::select(rows, Column::iter().map(|column| (Entity, column)), JOINED);
+/// Has a statement of PostgreSQL read the role that a column of its names, for [`Model::joined`]; with the first of rows in succession that name
+/// the same one.
+pub fn join(rows: &mut SelectStatement, role: impl IntoColumnRef + Copy) {
+    let mut named = Query::select();
+    named.from(Entity).and_where(Expr::col((Entity, Column::Id)).equals(role));
+    record::select(rows, role, named, Column::iter().map(|column| (Entity, column)), JOINED);
 }
 
 impl Model {
-    /// Reads it from a row of [`join`]; `None` where it is gone.
+    /// Reads it from a row of [`join`] that has so many columns behind it; `None` where it is not there.
     ///
     /// # Errors
     /// Where the row was selected otherwise.
-    pub fn joined(row: &QueryResult) -> Result<Option<Self>, DbErr> {
-        let mut record = Record::of(row, JOINED)?;
-        let Some(id) = record.value::<Option<Uuid>>()? else { return Ok(None) };
+    pub fn joined(row: &QueryResult, behind: usize) -> Result<Option<Self>, DbErr> {
+        let Some(mut record) = Record::of(row, behind)? else { return Ok(None) };
         Ok(Some(Self {
-            id: id.into(),
+            id: record.value::<Uuid>()?.into(),
             tenant_id: record.value::<Uuid>()?.into(),
             key: record.value()?,
             name: record.value()?,

@@ -4,7 +4,7 @@
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, IntoColumnRef, LockType, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, IntoColumnRef, LockType, Query, SelectStatement};
 use sea_orm::{
     Condition, DbBackend, FromQueryResult, Order, QueryOrder, QueryResult, QuerySelect, QueryTrait, Statement,
 };
@@ -137,22 +137,23 @@ pub(super) async fn persons(db: &impl ConnectionTrait, ids: &[UserId]) -> Result
     named.select_only().columns(PERSON).into_model().all(db).await
 }
 
-/// Has a statement of PostgreSQL read the person that a column of its names with each row, for [`Person::joined`].
-pub fn join(rows: &mut SelectStatement, user: impl IntoColumnRef) {
-    rows.left_join(Entity, Expr::col((Entity, Column::Id)).equals(user));
-    record::select(rows, PERSON.map(|column| (Entity, column)), JOINED);
+/// Has a statement of PostgreSQL read the person that a column of its names, for [`Person::joined`]; with the first of rows in succession that
+/// name the same one.
+pub fn join(rows: &mut SelectStatement, user: impl IntoColumnRef + Copy) {
+    let mut named = Query::select();
+    named.from(Entity).and_where(Expr::col((Entity, Column::Id)).equals(user));
+    record::select(rows, user, named, PERSON.map(|column| (Entity, column)), JOINED);
 }
 
 impl Person {
-    /// Reads it from a row of [`join`]; `None` where it is gone.
+    /// Reads it from a row of [`join`] that has so many columns behind it; `None` where it is not there.
     ///
     /// # Errors
     /// Where the row was selected otherwise.
-    pub fn joined(row: &QueryResult) -> Result<Option<Self>, DbErr> {
-        let mut record = Record::of(row, JOINED)?;
-        let Some(id) = record.value::<Option<Uuid>>()? else { return Ok(None) };
+    pub fn joined(row: &QueryResult, behind: usize) -> Result<Option<Self>, DbErr> {
+        let Some(mut record) = Record::of(row, behind)? else { return Ok(None) };
         Ok(Some(Self {
-            id: id.into(),
+            id: record.value::<Uuid>()?.into(),
             email: record.value()?,
             name: record.value()?,
             is_superuser: record.value()?,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sea_orm::sea_query::SelectStatement;
+use sea_orm::sea_query::{Asterisk, Order, Query, SelectStatement};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult as _, Iterable as _, Statement};
 
-use super::{Brief, Column, Columns, Entity, Model};
+use super::{Brief, Column, Columns, Entity, Model, SortBy};
 use crate::outbox::{self, Standing};
 use crate::role::{self, Role};
 use crate::user::{self, Person};
@@ -44,27 +44,38 @@ fn own(columns: Columns, norm: bool) -> Vec<Column> {
     if columns.details { Column::iter().collect() } else { Brief::columns(columns, norm) }
 }
 
-/// The statement that reads rows with what `columns` asks for.
+/// What the rows of a page are named in its statement.
+const PAGE: &str = "page";
+
+/// The statement that reads rows with what `columns` asks for, in the order of a column.
 ///
-/// Whoever invited and roles are joined on PostgreSQL, where each statement is a way there and back. On SQLite they are few that are remembered,
-/// and a value costs as much as it is long.
+/// Whoever invited and roles are read with them on PostgreSQL, where each statement is a way there and back. On SQLite they are few that are
+/// remembered, and a value costs as much as it is long.
 pub(super) fn statement(
     backend: DbBackend,
     mut rows: SelectStatement,
     columns: Columns,
-    norm: bool,
+    (by, order): (SortBy, Order),
 ) -> Statement {
-    rows.columns(own(columns, norm).into_iter().map(|column| (Entity, column)));
+    let own = own(columns, by == SortBy::Email);
+    rows.columns(own.into_iter().map(|column| (Entity, column)));
     if columns.mails {
         outbox::join_standing(&mut rows, (Entity, Column::OutboxId), columns.attempts);
     }
-    if backend == DbBackend::Postgres && columns.inviters {
-        user::join(&mut rows, (Entity, Column::InviterId));
+    rows.order_by((Entity, by.column()), order.clone()).order_by((Entity, Column::Id), order.clone());
+    if backend != DbBackend::Postgres || !(columns.inviters || columns.roles) {
+        return backend.build(&rows);
     }
-    if backend == DbBackend::Postgres && columns.roles {
-        role::join(&mut rows, (Entity, Column::RoleId));
+    let mut page = Query::select();
+    page.from_subquery(rows, PAGE).column((PAGE, Asterisk));
+    if columns.inviters {
+        user::join(&mut page, (PAGE, Column::InviterId));
     }
-    backend.build(&rows)
+    if columns.roles {
+        role::join(&mut page, (PAGE, Column::RoleId));
+    }
+    page.order_by((PAGE, by.column()), order.clone()).order_by((PAGE, Column::Id), order);
+    backend.build(&page)
 }
 
 /// Reads the rows of [`statement`].
@@ -77,7 +88,7 @@ pub(super) async fn read(
     let joins = db.get_database_backend() == DbBackend::Postgres;
     let own = own(columns, norm).len();
     let rows = db.query_all_raw(statement).await?;
-    let (mut users, mut roles) = (Beside::default(), Beside::default());
+    let (mut users, mut roles) = (HashMap::new(), HashMap::new());
     let mut listed = Vec::with_capacity(rows.len());
     for found in &rows {
         let mut row = if columns.details {
@@ -89,36 +100,17 @@ pub(super) async fn read(
             row.mail = Some(Standing::behind(own, found, columns.attempts)?);
         }
         if joins && columns.inviters {
-            row.inviter = users.of(row.brief.inviter_id.flatten(), || Person::joined(found))?;
+            let user = Person::joined(found, usize::from(columns.roles))?;
+            users.extend(user.map(|user| (user.id, Arc::new(user))));
         }
         if joins && columns.roles {
-            row.role = roles.of(row.brief.role_id, || Role::joined(found))?;
+            roles.extend(Role::joined(found, 0)?.map(|role| (role.id, Arc::new(role))));
         }
         listed.push(row);
     }
+    for row in &mut listed {
+        row.inviter = row.brief.inviter_id.flatten().and_then(|id| users.get(&id).cloned());
+        row.role = row.brief.role_id.and_then(|id| roles.get(&id).cloned());
+    }
     Ok(listed)
-}
-
-/// What stands beside many rows, made once.
-struct Beside<K, V>(HashMap<K, Option<Arc<V>>>);
-
-impl<K, V> Default for Beside<K, V> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: std::hash::Hash + Eq, V> Beside<K, V> {
-    fn of(
-        &mut self,
-        key: Option<K>,
-        read: impl FnOnce() -> Result<Option<V>, DbErr>,
-    ) -> Result<Option<Arc<V>>, DbErr> {
-        use std::collections::hash_map::Entry;
-        let Some(key) = key else { return Ok(None) };
-        Ok(match self.0.entry(key) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(place) => place.insert(read()?.map(Arc::new)).clone(),
-        })
-    }
 }

@@ -33,7 +33,7 @@ impl SortBy {
         }
     }
 
-    fn column(self) -> Column {
+    pub(super) fn column(self) -> Column {
         match self {
             Self::CreatedAt => Column::CreatedAt,
             Self::ExpiresAt => Column::ExpiresAt,
@@ -186,12 +186,8 @@ pub(in crate::invitation) async fn list(
         }
         let reading = if ascending { Order::Asc } else { Order::Desc };
         let mut rows = Query::select();
-        rows.from(Entity)
-            .cond_where(matching)
-            .order_by(place.0, reading.clone())
-            .order_by(place.1, reading)
-            .limit(page.size + 1);
-        listed::statement(backend, rows, columns, norm)
+        rows.from(Entity).cond_where(matching).limit(page.size + 1);
+        listed::statement(backend, rows, columns, (by, reading))
     };
     let statement = if page.after.is_none() && page.before.is_none() && *filter == Where::default() {
         let postgres = backend == DbBackend::Postgres;
