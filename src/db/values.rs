@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use chrono::{DateTime, Utc};
-use sea_orm::sqlx::postgres::{PgRow, Postgres};
+use sea_orm::sqlx::postgres::{PgRow, PgValueFormat, Postgres};
 use sea_orm::sqlx::sqlite::{Sqlite, SqliteRow};
 use sea_orm::sqlx::{self, Decode, Row as _, TypeInfo as _, ValueRef as _};
 use sea_orm::{ActiveEnum, DbErr, QueryResult, RuntimeErr};
@@ -81,14 +81,21 @@ impl<'r> Values<'r> {
     /// # Errors
     /// As [`Values::optional`].
     pub fn optional_instant(&mut self) -> Result<Option<Instant>, DbErr> {
-        if let Row::Sqlite(row) = self.row {
-            let value = row.try_get_raw(self.next).map_err(failed)?;
-            if value.type_info().name() == "TEXT"
-                && let Some(at) = <&str as Decode<Sqlite>>::decode(value).ok().and_then(usual)
-            {
-                self.next += 1;
-                return Ok(Some(at));
+        let usual = match self.row {
+            Row::Sqlite(row) => {
+                let value = row.try_get_raw(self.next).map_err(failed)?;
+                let text = value.type_info().name() == "TEXT";
+                text.then(|| <&str as Decode<Sqlite>>::decode(value).ok().and_then(usual)).flatten()
             }
+            Row::Postgres(row) => {
+                let value = row.try_get_raw(self.next).map_err(failed)?;
+                let binary = value.format() == PgValueFormat::Binary && !value.is_null();
+                binary.then(|| value.as_bytes().ok().and_then(since_2000)).flatten()
+            }
+        };
+        if usual.is_some() {
+            self.next += 1;
+            return Ok(usual);
         }
         self.optional::<DateTime<Utc>>()
     }
@@ -113,6 +120,13 @@ fn nothing_at(place: usize) -> DbErr {
 
 fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
+}
+
+/// A moment as PostgreSQL sends it: microseconds since 2000.
+fn since_2000(bytes: &[u8]) -> Option<Instant> {
+    const BEGIN: i64 = 946_684_800_000_000;
+    let micros = i64::from_be_bytes(bytes.try_into().ok()?);
+    DateTime::from_timestamp_micros(micros.checked_add(BEGIN)?)
 }
 
 /// A moment in SQLite as the service writes it, `2026-01-31T12:00:00.000+00:00`, or without its milliseconds.

@@ -79,6 +79,52 @@ async fn pages_follow_each_other_in_both_directions_and_every_order() {
 }
 
 #[tokio::test]
+async fn each_row_has_its_own_inviter_and_role_in_every_order() {
+    let app = TestApp::new().await;
+    let owner = app.owner().await;
+    let admin = app.member(&owner, "adam@acme.test", "admin").await;
+    app.sql("DELETE FROM invitation").await;
+    let mut rows = Vec::new();
+    // Whoever invited and the role change with every row, with some, or are those of the row before.
+    for (name, by, role) in [
+        ("eve", "o", "member"),
+        ("dan", "a", "admin"),
+        ("cleo", "o", "member"),
+        ("bob", "o", "admin"),
+        ("ann", "a", "admin"),
+        ("zoe", "a", "member"),
+    ] {
+        app.advance(TimeDelta::minutes(1));
+        let (inviter, name_of) = if by == "o" { (&owner, "Olivia Owner") } else { (&admin, "Max Member") };
+        let email = format!("{name}@x.test");
+        inviter.invite(json!({ "email": email, "roleKey": role })).await;
+        rows.push(json!({ "email": email, "role": { "key": role }, "invitedBy": { "name": name_of } }));
+    }
+    let query = "query Q($first: Int, $last: Int, $orderBy: InvitationOrder) {
+        invitations(first: $first, last: $last, orderBy: $orderBy) { nodes { email role { key } invitedBy { name } } } }";
+    for field in ["CREATED_AT", "EXPIRES_AT", "EMAIL"] {
+        let mut sorted = rows.clone();
+        if field == "EMAIL" {
+            sorted.sort_by_key(|row| row["email"].to_string());
+        }
+        for direction in ["ASC", "DESC"] {
+            for (paging, most) in [("first", 3), ("first", 6), ("last", 4)] {
+                let order = json!({ "field": field, "direction": direction });
+                let page = owner.ask(query, json!({ paging: most, "orderBy": order })).await;
+                let shown = if paging == "first" { &sorted[..most] } else { &sorted[6 - most..] };
+                assert_eq!(
+                    page["data"]["invitations"]["nodes"],
+                    json!(shown),
+                    "{field} {direction} {paging}"
+                );
+            }
+            sorted.reverse();
+        }
+    }
+    app.mails().await;
+}
+
+#[tokio::test]
 async fn filters_are_all_applied_and_lists_mean_any_of() {
     let app = TestApp::new().await;
     let mut owner = five(&app).await;

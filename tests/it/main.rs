@@ -63,6 +63,7 @@ mod throttles;
 mod timing;
 mod tokens;
 mod traces;
+mod values;
 mod walkthrough;
 mod webhooks;
 mod words;

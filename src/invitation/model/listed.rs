@@ -1,6 +1,5 @@
 //! Rows of a list, with what stands beside them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Asterisk, Order, Query, SelectStatement};
@@ -88,7 +87,7 @@ pub(super) async fn read(
     let joins = db.get_database_backend() == DbBackend::Postgres;
     let own = own(columns, norm).len();
     let rows = db.query_all_raw(statement).await?;
-    let (mut users, mut roles) = (HashMap::new(), HashMap::new());
+    let (mut users, mut roles) = (Beside::default(), Beside::default());
     let mut listed = Vec::with_capacity(rows.len());
     for found in &rows {
         let mut row = if columns.details {
@@ -101,16 +100,33 @@ pub(super) async fn read(
         }
         if joins && columns.inviters {
             let user = Person::joined(found, usize::from(columns.roles))?;
-            users.extend(user.map(|user| (user.id, Arc::new(user))));
+            row.inviter = users.of(row.brief.inviter_id.flatten(), user.map(|user| (user.id, user)));
         }
         if joins && columns.roles {
-            roles.extend(Role::joined(found, 0)?.map(|role| (role.id, Arc::new(role))));
+            let role = Role::joined(found, 0)?;
+            row.role = roles.of(row.brief.role_id, role.map(|role| (role.id, role)));
         }
         listed.push(row);
     }
-    for row in &mut listed {
-        row.inviter = row.brief.inviter_id.flatten().and_then(|id| users.get(&id).cloned());
-        row.role = row.brief.role_id.and_then(|id| roles.get(&id).cloned());
-    }
     Ok(listed)
+}
+
+/// What stands beside rows that follow each other: with the first of those that name the same one.
+struct Beside<K, V>(Option<(K, Arc<V>)>);
+
+impl<K, V> Default for Beside<K, V> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<K: PartialEq, V> Beside<K, V> {
+    /// What a row names, and what came with it.
+    fn of(&mut self, named: Option<K>, came: Option<(K, V)>) -> Option<Arc<V>> {
+        if let Some((id, value)) = came {
+            self.0 = Some((id, Arc::new(value)));
+        }
+        let (id, value) = self.0.as_ref()?;
+        (Some(id) == named.as_ref()).then(|| Arc::clone(value))
+    }
 }
