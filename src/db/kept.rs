@@ -48,7 +48,7 @@ pub(super) struct Kept<DB: Database> {
     terms: Terms,
     turns: Arc<Semaphore>,
     idle: Mutex<Vec<Own<DB>>>,
-    /// Whether statements have been asked for by names that their connections did not know.
+    /// Whether connections did not know the names of what was prepared on them, or knew others.
     nameless: AtomicBool,
 }
 

@@ -361,7 +361,8 @@ fn postgres_options(url: &str) -> ConnectOptions {
         .sqlx_slow_statements_logging_settings(log::LevelFilter::Warn, SLOW_STATEMENT)
         .map_sqlx_postgres_opts(|postgres| {
             let page = ("random_page_cost", POSTGRES_RANDOM_PAGE_COST);
-            let chosen = postgres.get_options().is_some_and(|options| options.contains(page.0));
+            let chosen =
+                postgres.get_options().is_some_and(|options| options.replace('-', "_").contains(page.0));
             let options = [
                 ("statement_timeout", POSTGRES_STATEMENT_TIMEOUT),
                 ("lock_timeout", POSTGRES_STATEMENT_TIMEOUT),

@@ -16,8 +16,9 @@ pub(in crate::db) struct Lent<DB: Database> {
     kept: Arc<Kept<DB>>,
     turn: Option<OwnedSemaphorePermit>,
     pub(super) own: Option<Own<DB>>,
-    /// Whether it is about to begin a transaction, which the driver does not know of before the database has answered.
-    beginning: bool,
+    /// Whether it is about to become something that the driver does not know of before the database has answered: in a transaction, or aware of
+    /// a name.
+    uncertain: bool,
 }
 
 impl<DB: Database> std::fmt::Debug for Lent<DB> {
@@ -28,20 +29,11 @@ impl<DB: Database> std::fmt::Debug for Lent<DB> {
 
 impl<DB: Database> Lent<DB> {
     pub(super) fn new(kept: &Arc<Kept<DB>>, turn: OwnedSemaphorePermit, own: Option<Own<DB>>) -> Self {
-        Self { kept: Arc::clone(kept), turn: Some(turn), own, beginning: false }
+        Self { kept: Arc::clone(kept), turn: Some(turn), own, uncertain: false }
     }
 
     fn connection(&mut self) -> Result<&mut DB::Connection, DbErr> {
         self.own.as_mut().map(|own| &mut own.connection).ok_or_else(closed)
-    }
-
-    /// Begins a transaction, which is given up unless it is committed; `sql` is what begins it where that is not the usual statement.
-    pub(in crate::db) async fn begin(&mut self, sql: Option<String>) -> Result<(), DbErr> {
-        self.beginning = true;
-        let sql = sql.map(|sql| AssertSqlSafe(sql).into_sql_str());
-        DB::TransactionManager::begin(self.connection()?, sql).await.map_err(failed)?;
-        self.beginning = false;
-        Ok(())
     }
 
     /// Commits what was begun.
@@ -68,16 +60,13 @@ impl<DB: Database> Drop for Lent<DB> {
         else {
             return;
         };
-        if self.beginning {
-            // Nobody would roll back what the driver does not know of: the connection is closed, and the transaction ends with it.
-            return;
-        }
-        let kept = Arc::clone(&self.kept);
+        let (kept, uncertain) = (Arc::clone(&self.kept), self.uncertain);
         if DB::TransactionManager::get_transaction_depth(&own.connection) > 0 {
             DB::TransactionManager::start_rollback(&mut own.connection);
         }
         runtime.spawn(async move {
-            if kept.lives(&mut own, GRACE).await {
+            // Nobody would roll back what the driver does not know of: the connection is closed, and the transaction ends with it.
+            if kept.lives(&mut own, GRACE).await && !uncertain {
                 kept.take_back(own);
             }
             drop(turn);
@@ -104,13 +93,31 @@ where
         Ok(row.map(QueryResult::from))
     }
 
+    /// Begins a transaction, which is given up unless it is committed; `sql` is what begins it where that is not the usual statement.
+    pub(in crate::db) async fn begin(&mut self, sql: Option<String>) -> Result<(), DbErr> {
+        self.uncertain = true;
+        let sql = sql.map(|sql| AssertSqlSafe(sql).into_sql_str());
+        let begun = DB::TransactionManager::begin(self.connection()?, sql).await;
+        if let Err(sqlx::Error::Database(_)) = &begun {
+            // What it begins with was refused, and the driver knows of no transaction.
+            self.connection()?.execute(sqlx::raw_sql("ROLLBACK")).await.map_err(failed)?;
+            self.uncertain = false;
+        }
+        begun.map_err(failed)?;
+        self.uncertain = false;
+        Ok(())
+    }
+
     /// Prepares a statement under a name on this connection, where it is not yet.
     pub(in crate::db) async fn prepare(&mut self, name: &'static str, sql: &str) -> Result<(), DbErr> {
         if self.own.as_ref().is_some_and(|own| own.prepared.contains(&name)) {
             return Ok(());
         }
+        self.uncertain = true;
         let prepare = AssertSqlSafe(format!("PREPARE {name} (uuid) AS {sql}"));
-        self.connection()?.execute(sqlx::raw_sql(prepare)).await.map_err(failed)?;
+        let prepared = self.connection()?.execute(sqlx::raw_sql(prepare)).await;
+        self.uncertain = !matches!(prepared, Ok(_) | Err(sqlx::Error::Database(_)));
+        prepared.map_err(failed)?;
         if let Some(own) = &mut self.own {
             own.prepared.push(name);
         }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use sea_orm::sqlx::Postgres;
 use sea_orm::{DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::db::SLOW_STATEMENT;
 use crate::db::kept::{Kept, Lent};
 use crate::telemetry::traces;
 
@@ -18,7 +20,8 @@ pub(super) struct Own(Mutex<Lent<Postgres>>);
 /// and answers nothing. SQLite needs none, since its writers come one after another.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
-    /// The name under which connections prepare it; another statement has another one.
+    /// The name under which connections prepare it. Another statement has another one, in other releases as well: connections of a pooler outlive
+    /// the service.
     pub name: &'static str,
     /// Its text.
     pub sql: &'static str,
@@ -40,7 +43,7 @@ impl Own {
         {
             match Self::begin_with(kept, opening).await {
                 Err(error) if is_of_names(&error) => {
-                    tracing::info!(%error, "what transactions begin with is not prepared any more: a pooler changes connections");
+                    tracing::info!(%error, "what transactions begin with is not prepared under a name: connections are not what they were, as behind a pooler");
                     kept.has_no_names();
                 }
                 begun => return begun,
@@ -59,10 +62,16 @@ impl Own {
     async fn begin_with(kept: &Arc<Kept<Postgres>>, opening: Opening) -> Result<Self, DbErr> {
         let Opening { name, sql, id } = opening;
         let mut lent = kept.lend().await?;
-        lent.prepare(name, sql).await?;
+        traces::statement("postgresql", "PREPARE", lent.prepare(name, sql)).await?;
         // The driver sends several statements at once only as a text; an identifier has no character that means anything in one.
         let begin = lent.begin(Some(format!("BEGIN; EXECUTE {name} ('{id}')")));
+        let begun = Instant::now();
         traces::statement("postgresql", sql, begin).await?;
+        let elapsed = begun.elapsed();
+        if elapsed >= SLOW_STATEMENT {
+            // The driver says it of other statements.
+            tracing::warn!(?elapsed, statement = sql, "a transaction was slow to begin");
+        }
         Ok(Self(Mutex::new(lent)))
     }
 
