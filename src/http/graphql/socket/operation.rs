@@ -39,7 +39,8 @@ pub(super) struct Address {
 impl Drop for Address {
     fn drop(&mut self) {
         if !self.ended {
-            let _ = self.said.try_send(Box::new((self.run, None)));
+            // This sender has no room as long as what it said last was not heard; another one has.
+            let _ = self.said.clone().try_send(Box::new((self.run, None)));
         }
     }
 }
@@ -115,5 +116,22 @@ fn results(state: State, prepared: Prepared, answer: Answer) -> BoxStream<'stati
             };
             stream::once(once).map(shown).boxed()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_operation_that_goes_away_is_heard_of_behind_what_it_said() {
+        let (said, mut heard) = mpsc::channel(0);
+        let mut to = Address { run: 7, id: "1".to_owned(), said, ended: false };
+        assert!(to.send("next", Some(json!(1))).await);
+        drop(to);
+        let said = heard.next().await.expect("what it said");
+        assert_eq!(*said, (7, Some(json!({ "type": "next", "id": "1", "payload": 1 }))));
+        assert_eq!(*heard.next().await.expect("that it went away"), (7, None));
+        assert!(heard.next().await.is_none());
     }
 }
