@@ -7,8 +7,8 @@ use sea_orm::sqlx::postgres::types::PgRecordDecoder;
 use sea_orm::sqlx::{self, Decode, Row as _, Type, ValueRef as _};
 use sea_orm::{DbErr, QueryResult, RuntimeErr};
 
-/// Has a statement answer with columns of what `named` selects for the row that the column `key` names, as one value of this name and the last
-/// of the row, for [`Record::of`]. It is NULL where the row before names the same one, so that every one that is named is there at least once.
+/// Has a statement answer with columns of what `named` selects for the row that the column `key` names, as one value of this name, for
+/// [`Record::of`]; what is selected after it stands behind it. It is NULL where the row before names the same one, so that every one that is named is there at least once.
 pub fn select<C: IntoColumnRef>(
     rows: &mut SelectStatement,
     key: impl IntoColumnRef,

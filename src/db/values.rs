@@ -89,8 +89,12 @@ impl<'r> Values<'r> {
             }
             Row::Postgres(row) => {
                 let value = row.try_get_raw(self.next).map_err(failed)?;
-                let binary = value.format() == PgValueFormat::Binary && !value.is_null();
-                binary.then(|| value.as_bytes().ok().and_then(since_2000)).flatten()
+                match value.as_bytes() {
+                    Ok(bytes) if value.format() == PgValueFormat::Binary => {
+                        Some(since_2000(bytes).ok_or_else(|| DbErr::Type("no moment".to_owned()))?)
+                    }
+                    _ => None,
+                }
             }
         };
         if usual.is_some() {
@@ -122,7 +126,7 @@ fn failed(error: sqlx::Error) -> DbErr {
     DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
-/// A moment as PostgreSQL sends it: microseconds since 2000.
+/// A moment as PostgreSQL sends it: microseconds since 2000; none for `infinity`.
 fn since_2000(bytes: &[u8]) -> Option<Instant> {
     const BEGIN: i64 = 946_684_800_000_000;
     let micros = i64::from_be_bytes(bytes.try_into().ok()?);

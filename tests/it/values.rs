@@ -19,7 +19,7 @@ mod postgres_only {
         ];
         for time in times {
             let select = format!(
-                "SELECT timestamptz '{time}' AS at, timestamptz '{time}', 7::bigint, NULL::timestamptz"
+                "SELECT timestamptz '{time}' AS at, timestamptz '{time}', 7::bigint, NULL::timestamptz, timestamptz 'infinity'"
             );
             let select = Statement::from_string(DbBackend::Postgres, select);
             let row = app.app.db.reader().query_one_raw(select).await.unwrap().unwrap();
@@ -28,6 +28,7 @@ mod postgres_only {
             assert_eq!([values.instant().unwrap(), values.instant().unwrap()], [driver; 2]);
             assert_eq!(values.value::<i64>().unwrap(), 7, "the place goes on");
             assert_eq!(values.optional_instant().unwrap(), None);
+            assert!(values.optional_instant().is_err(), "it has no end");
         }
     }
 }

@@ -47,8 +47,8 @@ impl Standing {
         Ok(Some(Self {
             state,
             attempts: values.value()?,
-            next_attempt_at: if attempts { values.optional()? } else { None },
-            last_attempt_at: if attempts { values.optional()? } else { None },
+            next_attempt_at: if attempts { values.optional_instant()? } else { None },
+            last_attempt_at: if attempts { values.optional_instant()? } else { None },
             last_reply: if attempts { values.optional()? } else { None },
         }))
     }
