@@ -101,11 +101,9 @@ where
         if let Err(sqlx::Error::Database(_)) = &begun {
             // What it begins with was refused, and the driver knows of no transaction.
             self.connection()?.execute(sqlx::raw_sql("ROLLBACK")).await.map_err(failed)?;
-            self.uncertain = false;
         }
-        begun.map_err(failed)?;
-        self.uncertain = false;
-        Ok(())
+        self.uncertain = !is_answered(&begun);
+        begun.map_err(failed)
     }
 
     /// Prepares a statement under a name on this connection, where it is not yet.
@@ -116,7 +114,7 @@ where
         self.uncertain = true;
         let prepare = AssertSqlSafe(format!("PREPARE {name} (uuid) AS {sql}"));
         let prepared = self.connection()?.execute(sqlx::raw_sql(prepare)).await;
-        self.uncertain = !matches!(prepared, Ok(_) | Err(sqlx::Error::Database(_)));
+        self.uncertain = !is_answered(&prepared);
         prepared.map_err(failed)?;
         if let Some(own) = &mut self.own {
             own.prepared.push(name);
@@ -129,6 +127,11 @@ where
         let executed = query::<DB>(statement).execute(self.connection()?).await;
         executed.map(ExecResult::from).map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
     }
+}
+
+/// Whether the database has answered, be it that it refuses.
+fn is_answered<T>(outcome: &Result<T, sqlx::Error>) -> bool {
+    matches!(outcome, Ok(_) | Err(sqlx::Error::Database(_)))
 }
 
 fn failed(error: sqlx::Error) -> DbErr {
