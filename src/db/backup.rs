@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, DbErr};
 
-use super::{Db, place, sqlite_options};
+use super::options::sqlite_options;
+use super::{Db, place};
 
 /// Holds the mail of a copy back. The table is made where an older schema does not have it yet.
 const HOLD: &str = "CREATE TABLE IF NOT EXISTS outbox_hold (
