@@ -7,21 +7,20 @@ use sea_orm::sqlx::postgres::types::PgRecordDecoder;
 use sea_orm::sqlx::{self, Decode, Row as _, Type, ValueRef as _};
 use sea_orm::{DbErr, QueryResult, RuntimeErr};
 
-/// Has a statement answer with columns of what `named` selects for the row that the column `key` names, as one value of this name, for
-/// [`Record::of`]; what is selected after it stands behind it. It is NULL where the row before names the same one, so that every one that is named is there at least once.
+/// Has a statement answer with columns of what `named` selects for the row that the column `key` names, as one value, for [`Record::of`];
+/// what is selected after it stands behind it. It is NULL where the row before names the same one, so that every one that is named is there at least once.
 pub fn select<C: IntoColumnRef>(
     rows: &mut SelectStatement,
     key: impl IntoColumnRef,
     mut named: SelectStatement,
     columns: impl IntoIterator<Item = C>,
-    name: &'static str,
 ) {
     let columns = columns.into_iter().map(|column| SimpleExpr::Column(column.into_column_ref()));
     named.expr(Func::cust("ROW").args(columns));
     let key = SimpleExpr::Column(key.into_column_ref());
     let named = SimpleExpr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(named)));
     let first = "CASE WHEN lag($1) OVER () IS DISTINCT FROM $1 THEN $2 END";
-    rows.expr_as(Expr::cust_with_exprs(first, [key, named]), name);
+    rows.expr(Expr::cust_with_exprs(first, [key, named]));
 }
 
 /// The columns of [`select`] in a row, read one after another.

@@ -7,7 +7,7 @@ pub mod graphql;
 mod model;
 pub mod service;
 
-pub use model::{Model as Role, join};
+pub use model::{Model as Role, select_named};
 
 /// Key of the role that holds every permission.
 pub const OWNER: &str = "owner";

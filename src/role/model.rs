@@ -35,23 +35,20 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The name of a joined role.
-const JOINED: &str = "joined_role";
-
-/// Has a statement of PostgreSQL read the role that a column of its names, for [`Model::joined`]; with the first of rows in succession that name
+/// Has a statement of PostgreSQL read the role that a column of its names, for [`Model::named`]; with the first of rows in succession that name
 /// the same one.
-pub fn join(rows: &mut SelectStatement, role: impl IntoColumnRef + Copy) {
+pub fn select_named(rows: &mut SelectStatement, role: impl IntoColumnRef + Copy) {
     let mut named = Query::select();
     named.from(Entity).and_where(Expr::col((Entity, Column::Id)).equals(role));
-    record::select(rows, role, named, Column::iter().map(|column| (Entity, column)), JOINED);
+    record::select(rows, role, named, Column::iter().map(|column| (Entity, column)));
 }
 
 impl Model {
-    /// Reads it from a row of [`join`] that has so many columns behind it; `None` where it is not there.
+    /// Reads it from a row of [`select_named`] that has so many columns behind it; `None` where it is not there.
     ///
     /// # Errors
     /// Where the row was selected otherwise.
-    pub fn joined(row: &QueryResult, behind: usize) -> Result<Option<Self>, DbErr> {
+    pub fn named(row: &QueryResult, behind: usize) -> Result<Option<Self>, DbErr> {
         let Some(mut record) = Record::of(row, behind)? else { return Ok(None) };
         Ok(Some(Self {
             id: record.value::<Uuid>()?.into(),

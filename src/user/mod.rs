@@ -6,4 +6,4 @@ pub mod graphql;
 mod model;
 pub mod service;
 
-pub use model::{Filter, Model as User, Person, UserStatus, join};
+pub use model::{Filter, Model as User, Person, UserStatus, select_named};

@@ -129,28 +129,25 @@ impl From<Model> for Person {
 
 /// The columns of a [`Person`].
 const PERSON: [Column; 5] = [Column::Id, Column::Email, Column::Name, Column::IsSuperuser, Column::CreatedAt];
-/// The name of a joined user.
-const JOINED: &str = "joined_user";
-
 pub(super) async fn persons(db: &impl ConnectionTrait, ids: &[UserId]) -> Result<Vec<Person>, DbErr> {
     let named = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
     named.select_only().columns(PERSON).into_model().all(db).await
 }
 
-/// Has a statement of PostgreSQL read the person that a column of its names, for [`Person::joined`]; with the first of rows in succession that
+/// Has a statement of PostgreSQL read the person that a column of its names, for [`Person::named`]; with the first of rows in succession that
 /// name the same one.
-pub fn join(rows: &mut SelectStatement, user: impl IntoColumnRef + Copy) {
+pub fn select_named(rows: &mut SelectStatement, user: impl IntoColumnRef + Copy) {
     let mut named = Query::select();
     named.from(Entity).and_where(Expr::col((Entity, Column::Id)).equals(user));
-    record::select(rows, user, named, PERSON.map(|column| (Entity, column)), JOINED);
+    record::select(rows, user, named, PERSON.map(|column| (Entity, column)));
 }
 
 impl Person {
-    /// Reads it from a row of [`join`] that has so many columns behind it; `None` where it is not there.
+    /// Reads it from a row of [`select_named`] that has so many columns behind it; `None` where it is not there.
     ///
     /// # Errors
     /// Where the row was selected otherwise.
-    pub fn joined(row: &QueryResult, behind: usize) -> Result<Option<Self>, DbErr> {
+    pub fn named(row: &QueryResult, behind: usize) -> Result<Option<Self>, DbErr> {
         let Some(mut record) = Record::of(row, behind)? else { return Ok(None) };
         Ok(Some(Self {
             id: record.value::<Uuid>()?.into(),

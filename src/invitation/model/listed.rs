@@ -68,10 +68,10 @@ pub(super) fn statement(
     let mut page = Query::select();
     page.from_subquery(rows, PAGE).column((PAGE, Asterisk));
     if columns.inviters {
-        user::join(&mut page, (PAGE, Column::InviterId));
+        user::select_named(&mut page, (PAGE, Column::InviterId));
     }
     if columns.roles {
-        role::join(&mut page, (PAGE, Column::RoleId));
+        role::select_named(&mut page, (PAGE, Column::RoleId));
     }
     page.order_by((PAGE, by.column()), order.clone()).order_by((PAGE, Column::Id), order);
     backend.build(&page)
@@ -84,7 +84,7 @@ pub(super) async fn read(
     columns: Columns,
     norm: bool,
 ) -> Result<Vec<Listed>, DbErr> {
-    let joins = db.get_database_backend() == DbBackend::Postgres;
+    let named = db.get_database_backend() == DbBackend::Postgres;
     let own = own(columns, norm).len();
     let rows = db.query_all_raw(statement).await?;
     let (mut users, mut roles) = (Beside::default(), Beside::default());
@@ -98,12 +98,12 @@ pub(super) async fn read(
         if columns.mails {
             row.mail = Some(Standing::behind(own, found, columns.attempts)?);
         }
-        if joins && columns.inviters {
-            let user = Person::joined(found, usize::from(columns.roles))?;
+        if named && columns.inviters {
+            let user = Person::named(found, usize::from(columns.roles))?;
             row.inviter = users.of(row.brief.inviter_id.flatten(), user.map(|user| (user.id, user)));
         }
-        if joins && columns.roles {
-            let role = Role::joined(found, 0)?;
+        if named && columns.roles {
+            let role = Role::named(found, 0)?;
             row.role = roles.of(row.brief.role_id, role.map(|role| (role.id, role)));
         }
         listed.push(row);
